@@ -1,0 +1,86 @@
+import type { BrokerType, Protocol, TlsOptions } from '../connectors/connector.js';
+import type { AddressKind } from '../message/address.js';
+import type { Qos } from '../message/message.js';
+import type { CapturePattern } from '../routing/pattern.js';
+import type { Template } from '../routing/template.js';
+import type { Secret } from '../secret.js';
+
+/** A valid mapping file, typed, with every default filled in. Made only by load.ts. */
+export interface Config {
+  readonly brokers: ReadonlyMap<string, BrokerConfig>;
+  readonly routes: readonly RouteConfig[];
+  readonly http: HttpConfig;
+}
+
+export interface BrokerConfig {
+  readonly name: string;
+  readonly type: BrokerType;
+  /** Only the protocols that this type of broker offers. */
+  readonly endpoints: ReadonlyMap<Protocol, HostPort>;
+  readonly username?: string;
+  readonly password?: Secret;
+  /** Start of every client id that the bridge uses there; two bridges need two. */
+  readonly clientId: string;
+  /** Sink connections a route opens there. */
+  readonly lanes: number;
+}
+
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: TlsOptions;
+}
+
+export interface RouteConfig {
+  readonly name: string;
+  readonly enabled: boolean;
+  readonly from: FromConfig;
+  readonly to: readonly ToConfig[];
+  /** What must stay in order among itself; without it the source address. */
+  readonly orderBy?: Template;
+  /** How many deliveries may be unsettled at once. */
+  readonly inFlight: number;
+  /** Milliseconds of backoff between attempts of a transient failure. */
+  readonly retry: { readonly initial: number; readonly max: number };
+  /** Queue (on a plain MQTT broker: topic with `/` for `.`) that takes what can never be delivered. */
+  readonly deadLetter: string;
+}
+
+export interface FromConfig {
+  readonly kind: AddressKind;
+  readonly broker: string;
+  readonly via: Protocol;
+  readonly pattern: CapturePattern;
+  readonly qos: Qos;
+  readonly session: 'durable' | 'clean';
+  /** Routes with the same name here share one source session. */
+  readonly connection?: string;
+  readonly selector?: string;
+  readonly durable?: string;
+}
+
+export interface ToConfig {
+  readonly kind: AddressKind;
+  readonly broker: string;
+  readonly via: Protocol;
+  readonly name: Template;
+  readonly as?: 'text' | 'bytes';
+  readonly body?: Template;
+  readonly properties: ReadonlyMap<string, Template>;
+  readonly group?: Template;
+  readonly type?: Template;
+  readonly correlationId?: Template;
+  readonly priority?: number;
+  /** Milliseconds. */
+  readonly ttl?: number;
+  readonly persistent: boolean;
+  readonly qos: Qos;
+  readonly retain: boolean;
+}
+
+export interface HttpConfig {
+  readonly host: string;
+  readonly port: number;
+  /** Where the chat page finds MQTT over WebSocket, for example `ws://localhost:61614`. */
+  readonly chat?: string;
+}

@@ -1,0 +1,112 @@
+import type { BridgeError } from '../errors.js';
+import type { AddressPattern } from '../message/address.js';
+import type { Message, OutboundMessage, Qos } from '../message/message.js';
+import type { Secret } from '../secret.js';
+
+/** The contract between a connector (the code for one protocol) and a flow. Nothing else passes between them. */
+
+export type BrokerType = 'activemq' | 'artemis' | 'mqtt';
+export type Protocol = 'mqtt' | 'amqp' | 'stomp';
+
+export interface TlsOptions {
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+  readonly servername?: string;
+}
+
+/** Everything needed to connect once. */
+export interface Endpoint {
+  /** The broker's name in the mapping file: for errors only. */
+  readonly broker: string;
+  readonly brokerType: BrokerType;
+  readonly protocol: Protocol;
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: TlsOptions;
+  readonly username?: string;
+  readonly password?: Secret;
+  /** MQTT client id, AMQP container id, STOMP client-id. The same after each reconnect and restart. */
+  readonly clientId: string;
+  /** MQTT: false asks for a session that outlives the connection. AMQP and STOMP do not use it. */
+  readonly cleanSession: boolean;
+  /** Milliseconds for TCP, TLS and the protocol handshake together. */
+  readonly connectTimeout: number;
+  /** Milliseconds of silence after which the peer counts as gone (keep-alive, idle time-out, heart-beat). */
+  readonly idleTimeout: number;
+}
+
+/** accepted: done, forget it. released: give it again later. rejected: never give it again; the broker's own DLQ. */
+export type Outcome = 'accepted' | 'released' | 'rejected';
+
+/** One handing-over of a message by a source. */
+export interface Delivery {
+  readonly message: Message;
+  /** True when the broker says that it may have handed this message over before. */
+  readonly redelivered: boolean;
+  /**
+   * Call exactly once; a second call throws. After the connection died it does nothing: the broker hands the message over again.
+   * MQTT and STOMP cannot take back one message: there `released` leaves it unacknowledged and ends the
+   * connection (its `lost` resolves), and MQTT takes `rejected` as `accepted`.
+   */
+  settle(outcome: Outcome): void;
+}
+
+/** One open subscription. Without credit it hands over nothing. */
+export interface Source {
+  /** Lets the source hand over this many more deliveries. */
+  grant(credit: number): void;
+  /** No further delivery after it resolves; those handed over can still be settled. Durable subscriptions stay. */
+  stop(): Promise<void>;
+}
+
+/** One open way to send. */
+export interface Sink {
+  /**
+   * Resolves on the broker's proof (PUBACK, accepted, RECEIPT). Sends of one sink reach the broker in call order.
+   * Rejects with a BridgeError: transient (same message may work later; outcome possibly unknown) or not.
+   * `batch-refused`: send again one at a time to find the culprit. Sends pending when the connection dies reject
+   * with `connection-lost`, each one. A send without an answer rejects with `send-timeout` after `SinkSpec.sendTimeout`.
+   */
+  send(message: OutboundMessage): Promise<void>;
+}
+
+export type SourceSpec =
+  | { readonly kind: 'mqtt'; readonly subscriptions: readonly MqttSubscription[] }
+  | {
+      readonly kind: 'queue' | 'topic';
+      readonly pattern: AddressPattern;
+      /** JMS selector, evaluated by the broker. */
+      readonly selector?: string;
+      /** Name of a durable topic subscription. */
+      readonly durable?: string;
+    };
+
+export interface MqttSubscription {
+  readonly pattern: AddressPattern;
+  readonly qos: Qos;
+}
+
+export interface SinkSpec {
+  /** Milliseconds until a send without an answer rejects. */
+  readonly sendTimeout: number;
+  /** How many sends may be without an answer at most; further ones wait inside the sink, in order. */
+  readonly window: number;
+}
+
+/** One connection to one broker. It lives once: never reopened, replaced instead. */
+export interface Connection {
+  /** Resolves when the broker has confirmed the subscription. Rejects with a BridgeError. MQTT: call it once a connection. */
+  source(spec: SourceSpec, onDelivery: (delivery: Delivery) => void): Promise<Source>;
+  sink(spec: SinkSpec): Promise<Sink>;
+  /** Resolves (never rejects) when the connection is gone, with the reason; by `close` too. */
+  readonly lost: Promise<BridgeError>;
+  /** Ends it politely, within 2 s, whatever the peer does. Unsettled deliveries stay with the broker. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens one connection; makes one attempt. Rejects with a BridgeError (`connection-failed`, `authentication-failed`,
+ * `wrong-broker`). After `stop` aborts it rejects soon and leaves nothing open.
+ */
+export type Connect = (endpoint: Endpoint, stop: AbortSignal) => Promise<Connection>;

@@ -1,0 +1,144 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { asBridgeError, type BridgeError } from '../errors.js';
+import type { Log } from '../observability/log.js';
+import type { ConnectionStatus } from '../status.js';
+import { Backoff } from './backoff.js';
+import type { Connect, Connection, Endpoint } from './connector.js';
+
+/** Milliseconds between attempts to connect. The ceiling is what a chat user waits at most after a broker is back. */
+const RECONNECT = { initial: 100, max: 5_000 };
+
+/** A connection that stayed up this long (ms) counts as stable: the next loss starts the backoff anew. */
+const STABLE = 10_000;
+
+export interface SupervisorOptions {
+  /** Unique in the bridge; shown in health. */
+  readonly name: string;
+  readonly endpoint: Endpoint;
+  readonly connect: Connect;
+  /** Opens sources and sinks on a fresh connection. The connection is up when it resolves. */
+  readonly onUp: (connection: Connection) => Promise<void>;
+  /** The connection is gone, or never came up; called once after each `onUp` that was begun. */
+  readonly onDown: (reason: BridgeError) => void;
+  readonly log: Log;
+}
+
+/** Connects, backs off and connects again, for ever, once for every connector. Every change of state is in `status`. */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #stop = new AbortController();
+  readonly #backoff = new Backoff(RECONNECT);
+  #connection: Connection | undefined;
+  #running: Promise<void> | undefined;
+  #state: ConnectionStatus['state'] = 'connecting';
+  #since = Date.now();
+  #reason: BridgeError | undefined;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Ends the connection politely and does not come back. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#connection?.close();
+    await this.#running;
+    this.#enter('stopped');
+  }
+
+  /** Ends the present connection, if any; a new one follows. For a peer that does not answer any more. */
+  replace(): void {
+    void this.#connection?.close();
+  }
+
+  status(): ConnectionStatus {
+    const { name, endpoint } = this.#options;
+    return {
+      name,
+      broker: endpoint.broker,
+      protocol: endpoint.protocol,
+      state: this.#state,
+      since: new Date(this.#since).toISOString(),
+      attempts: this.#backoff.attempts,
+      ...(this.#reason === undefined || this.#state === 'up'
+        ? {}
+        : { reason: { code: this.#reason.code, message: this.#reason.message } }),
+    };
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      this.#enter('connecting');
+      const reason = await this.#liveOnce();
+      if (signal.aborted) return;
+      this.#fail(reason);
+      await delay(this.#backoff.next(), undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** One connection from its first byte to its end; resolves with the reason of the end. */
+  async #liveOnce(): Promise<BridgeError> {
+    const { connect, endpoint, onUp, onDown } = this.#options;
+    let connection: Connection;
+    try {
+      connection = await connect(endpoint, this.#stop.signal);
+    } catch (error) {
+      return asBridgeError(error, 'connection-failed');
+    }
+    this.#connection = connection;
+    // It may have come up in the very moment of `stop`, which then saw no connection to close.
+    if (this.#stop.signal.aborted) await connection.close();
+    let reason: BridgeError;
+    let upSince: number | undefined;
+    try {
+      await Promise.race([onUp(connection), connection.lost.then((lost) => Promise.reject(lost))]);
+      upSince = Date.now();
+      this.#succeed();
+      reason = await connection.lost;
+    } catch (error) {
+      reason = asBridgeError(error, 'connection-failed');
+    }
+    if (upSince !== undefined && Date.now() - upSince > STABLE) this.#backoff.reset();
+    this.#connection = undefined;
+    onDown(reason);
+    await connection.close();
+    return reason;
+  }
+
+  #enter(state: ConnectionStatus['state']): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.#since = Date.now();
+  }
+
+  #succeed(): void {
+    this.#enter('up');
+    this.#options.log.info('connected', this.#fields());
+  }
+
+  #fail(reason: BridgeError): void {
+    const repeated = this.#reason?.code === reason.code && this.#reason.message === reason.message;
+    const wasUp = this.#state === 'up';
+    this.#reason = reason;
+    this.#enter('waiting');
+    // The first failure of a kind is news; the hundredth repetition of it is noise.
+    const level = repeated && !wasUp ? 'debug' : 'warn';
+    this.#options.log[level]('disconnected', {
+      ...this.#fields(),
+      code: reason.code,
+      reason: reason.message,
+      attempts: this.#backoff.attempts,
+    });
+  }
+
+  #fields(): { connection: string; broker: string; protocol: string; host: string; port: number } {
+    const { name, endpoint } = this.#options;
+    const { broker, protocol, host, port } = endpoint;
+    return { connection: name, broker, protocol, host, port };
+  }
+}

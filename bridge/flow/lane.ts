@@ -1,0 +1,156 @@
+import { Backoff } from '../connectors/backoff.js';
+import type { Sink } from '../connectors/connector.js';
+import { asBridgeError, BridgeError } from '../errors.js';
+import type { OutboundMessage } from '../message/message.js';
+
+interface Entry {
+  readonly sequence: number;
+  readonly message: OutboundMessage;
+  readonly confirm: () => void;
+  readonly refuse: (error: BridgeError) => void;
+}
+
+export interface LaneOptions {
+  /** Milliseconds between attempts after a transient refusal. */
+  readonly retry: { readonly initial: number; readonly max: number };
+  /** A send without an answer leaves the connection in doubt: ask for a new one. */
+  readonly replaceConnection: () => void;
+  /** Called once for each message that is sent again, with the reason. */
+  readonly onRetry: (error: BridgeError) => void;
+}
+
+/**
+ * One sink connection after another, seen as one that never fails for good: what a lost connection or a transient
+ * refusal left unconfirmed is sent again, in its first order, before anything newer. Messages with the same order key
+ * take the same lane, so each key keeps its order. Memory: bounded by the flow's credit, which bounds calls to `send`.
+ */
+export class Lane {
+  readonly #options: LaneOptions;
+  readonly #backoff: Backoff;
+  #sink: Sink | undefined;
+  #sequence = 0;
+  /** Not yet handed to a sink, oldest first. */
+  #waiting: Entry[] = [];
+  /** Handed to a sink, no answer yet. */
+  #unanswered = 0;
+  /** Transiently refused in this round; sent again when every answer of the round is in. */
+  #failed: Entry[] = [];
+  /** Up to this sequence number messages go one at a time: one of them was refused in a batch. */
+  #isolateUntil = -1;
+  #lastHanded = 0;
+  #pause: NodeJS.Timeout | undefined;
+  /** Sends of the sink before this one have no answer yet: they come first. */
+  #awaitingOldSink = false;
+  #closed = false;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+    this.#backoff = new Backoff(options.retry);
+  }
+
+  /**
+   * Resolves when the sink's broker has confirmed, however many attempts and connections that takes. Rejects with a
+   * BridgeError: a permanent one for this message alone, or `connection-lost` when the lane was closed.
+   */
+  send(message: OutboundMessage): Promise<void> {
+    return new Promise((confirm, refuse) => {
+      if (this.#closed) {
+        refuse(laneClosed());
+        return;
+      }
+      this.#waiting.push({ sequence: this.#sequence++, message, confirm, refuse });
+      this.#pump();
+    });
+  }
+
+  /** A fresh connection's sink. */
+  open(sink: Sink): void {
+    this.#sink = sink;
+    this.#awaitingOldSink = this.#unanswered > 0;
+    this.#pump();
+  }
+
+  /** The sink's connection is gone. Each of its sends rejects on its own. */
+  lose(): void {
+    this.#sink = undefined;
+  }
+
+  get isOpen(): boolean {
+    return this.#sink !== undefined;
+  }
+
+  /** Refuses what is left; the source was never told that it is done, so its broker hands it over again. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#pause);
+    for (const entry of [...this.#failed, ...this.#waiting]) entry.refuse(laneClosed());
+    this.#failed = [];
+    this.#waiting = [];
+  }
+
+  #pump(): void {
+    // While something failed, nothing newer may overtake it.
+    if (this.#failed.length > 0 || this.#pause !== undefined || this.#awaitingOldSink) return;
+    let taken = 0;
+    for (const entry of this.#waiting) {
+      const sink = this.#sink;
+      if (sink === undefined) break;
+      const isolating = Math.min(entry.sequence, this.#lastHanded) <= this.#isolateUntil;
+      if (isolating && this.#unanswered > 0) break;
+      taken++;
+      this.#hand(entry, sink);
+    }
+    if (taken > 0) this.#waiting.splice(0, taken);
+  }
+
+  #hand(entry: Entry, sink: Sink): void {
+    this.#unanswered++;
+    this.#lastHanded = entry.sequence;
+    sink.send(entry.message).then(
+      () => {
+        this.#backoff.reset();
+        entry.confirm();
+        this.#answered();
+      },
+      (cause: unknown) => {
+        const error = asBridgeError(cause, 'connection-lost');
+        if (error.transient) this.#sendAgain(entry, error);
+        else entry.refuse(error);
+        this.#answered();
+      },
+    );
+  }
+
+  #sendAgain(entry: Entry, error: BridgeError): void {
+    if (this.#closed) {
+      entry.refuse(laneClosed());
+      return;
+    }
+    if (error.code === 'batch-refused') this.#isolateUntil = Math.max(this.#isolateUntil, entry.sequence);
+    if (error.code === 'send-timeout') this.#options.replaceConnection();
+    this.#failed.push(entry);
+    this.#options.onRetry(error);
+  }
+
+  #answered(): void {
+    this.#unanswered--;
+    if (this.#unanswered > 0) return;
+    this.#awaitingOldSink = false;
+    if (this.#failed.length === 0) {
+      this.#pump();
+      return;
+    }
+    // A lost connection already waits in its supervisor; a refusal on a living one waits here.
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      const again = this.#failed.sort((a, b) => a.sequence - b.sequence);
+      this.#failed = [];
+      this.#waiting = [...again, ...this.#waiting];
+      this.#pump();
+    }, this.#backoff.next());
+  }
+}
+
+function laneClosed(): BridgeError {
+  return new BridgeError('connection-lost', 'the lane was closed before the broker confirmed');
+}

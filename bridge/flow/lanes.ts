@@ -1,0 +1,88 @@
+import type { Connect, Connection, Endpoint } from '../connectors/connector.js';
+import { Supervisor } from '../connectors/supervisor.js';
+import type { OutboundMessage } from '../message/message.js';
+import type { Log } from '../observability/log.js';
+import type { ConnectionStatus } from '../status.js';
+import { Lane } from './lane.js';
+
+/** Milliseconds until a send without an answer is in doubt: a full Classic queue gives no answer at all. */
+const SEND_TIMEOUT = 30_000;
+
+export interface LanesOptions {
+  /** For health: `room-to-jms to activemq over stomp`. */
+  readonly name: string;
+  /** One a lane; client ids differ. */
+  readonly endpoints: readonly Endpoint[];
+  readonly connect: Connect;
+  /** Sends a lane may have without an answer. */
+  readonly window: number;
+  readonly retry: { readonly initial: number; readonly max: number };
+  /** Called each time a lane has come up. */
+  readonly onOpen: () => void;
+  readonly log: Log;
+}
+
+/** The lanes of a flow to one broker over one protocol: the order key picks the lane. */
+export class Lanes {
+  readonly #lanes: readonly { readonly lane: Lane; readonly supervisor: Supervisor }[];
+
+  #retried = 0;
+
+  constructor(options: LanesOptions) {
+    const { endpoints, connect, log, window, retry, onOpen } = options;
+    const onRetry = () => {
+      this.#retried++;
+    };
+    this.#lanes = endpoints.map((endpoint, index) => {
+      const lane = new Lane({ retry, onRetry, replaceConnection: () => supervisor.replace() });
+      const supervisor: Supervisor = new Supervisor({
+        name: endpoints.length === 1 ? options.name : `${options.name}, lane ${index + 1}`,
+        endpoint,
+        connect,
+        log,
+        onUp: async (connection: Connection) => {
+          lane.open(await connection.sink({ sendTimeout: SEND_TIMEOUT, window }));
+          onOpen();
+        },
+        onDown: () => lane.lose(),
+      });
+      return { lane, supervisor };
+    });
+  }
+
+  start(): void {
+    for (const { supervisor } of this.#lanes) supervisor.start();
+  }
+
+  /** Resolves on the broker's confirm; see `Lane.send`. */
+  send(message: OutboundMessage, orderKey: string): Promise<void> {
+    const picked = this.#lanes[this.#lanes.length === 1 ? 0 : hash(orderKey) % this.#lanes.length];
+    if (picked === undefined) throw new RangeError('a flow needs at least one lane');
+    return picked.lane.send(message);
+  }
+
+  /** Sends made again since the start. */
+  get retried(): number {
+    return this.#retried;
+  }
+
+  get allOpen(): boolean {
+    return this.#lanes.every(({ lane }) => lane.isOpen);
+  }
+
+  status(): ConnectionStatus[] {
+    return this.#lanes.map(({ supervisor }) => supervisor.status());
+  }
+
+  async stop(): Promise<void> {
+    for (const { lane } of this.#lanes) lane.close();
+    await Promise.all(this.#lanes.map(({ supervisor }) => supervisor.stop()));
+  }
+}
+
+/** FNV-1a over UTF-16 code units: cheap, and even enough for a handful of lanes. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
+  return value >>> 0;
+}

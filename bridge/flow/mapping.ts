@@ -1,0 +1,135 @@
+import { isUtf8 } from 'node:buffer';
+import type { RouteConfig, ToConfig } from '../config/config.js';
+import { BridgeError } from '../errors.js';
+import { describeAddress } from '../message/address.js';
+import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
+import { encodeLevel } from '../routing/name-codec.js';
+import { evaluateTemplate, renderTemplate, type Scope, type Template } from '../routing/template.js';
+
+/** What `mapMessage` gives the outbound message besides what the rule says. */
+export interface Stamp {
+  /** Starts with `ID:`; the same for every attempt to send this message. */
+  readonly id: string;
+  /** Milliseconds since the epoch, for a message that brings no time of its own. */
+  readonly now: number;
+}
+
+/** The names that templates can use for one message. The body is parsed as JSON at most once, and only when asked for. */
+export function scopeOf(message: Message, captures: ReadonlyMap<string, string>): Scope {
+  let body: { readonly value: unknown } | undefined;
+  return {
+    lookup(name) {
+      const captured = captures.get(name);
+      if (captured !== undefined) return captured;
+      switch (name) {
+        case 'topic':
+          return message.address.name;
+        case 'properties':
+          return message.properties;
+        case 'message':
+          return message;
+        case 'body':
+          body ??= { value: parsedBody(message) };
+          return body.value;
+        default:
+          return undefined;
+      }
+    },
+  };
+}
+
+/**
+ * The order key of a delivery: what must stay in order among itself.
+ * A rule's `orderBy` without a value falls back to the source address, as if there were no rule.
+ */
+export function orderKey(route: RouteConfig, message: Message, scope: Scope): string {
+  if (route.orderBy === undefined) return message.address.name;
+  return renderTemplate(route.orderBy, scope, (text) => text) ?? message.address.name;
+}
+
+/**
+ * One message as one destination of a rule wants it.
+ * @throws BridgeError `mapping-failed` (a destination name or a body without a value), `unsupported-body`
+ */
+export function mapMessage(to: ToConfig, message: Message, scope: Scope, stamp: Stamp): OutboundMessage {
+  const name = renderTemplate(to.name, scope, encodeLevel);
+  if (name === undefined) throw noValue(to.name, `the destination ${to.kind}`, message);
+  return {
+    to: { kind: to.kind, name },
+    body: mapBody(to, message, scope),
+    properties: mapProperties(to, scope),
+    persistent: to.persistent,
+    timestamp: message.timestamp ?? stamp.now,
+    id: stamp.id,
+    qos: to.qos,
+    retain: to.retain,
+    ...optional('group', text(to.group, scope)),
+    ...optional('type', text(to.type, scope)),
+    ...optional('correlationId', text(to.correlationId, scope) ?? message.correlationId),
+    ...optional('priority', to.priority),
+    ...optional('ttl', to.ttl),
+  };
+}
+
+function mapBody(to: ToConfig, message: Message, scope: Scope): string | Buffer {
+  const body = to.body === undefined ? message.body : evaluateTemplate(to.body, scope);
+  if (body === undefined) throw noValue(to.body, 'the body', message);
+  if (typeof body === 'object' && !Buffer.isBuffer(body))
+    throw new BridgeError(
+      'unsupported-body',
+      `a ${body.unsupported} cannot be carried: only text and bytes can`,
+    );
+  const bytes = Buffer.isBuffer(body) ? body : undefined;
+  const asText = to.as === undefined ? bytes === undefined || isPlainText(bytes) : to.as === 'text';
+  if (!asText) return bytes ?? Buffer.from(String(body), 'utf8');
+  if (bytes === undefined) return String(body);
+  if (!isUtf8(bytes))
+    throw new BridgeError('unsupported-body', 'the rule says `as: text`, but the body is not UTF-8');
+  return bytes.toString('utf8');
+}
+
+/** A NUL is UTF-8, but no text that every protocol can carry as such (STOMP 1.2 ends a body at it). */
+function isPlainText(bytes: Buffer): boolean {
+  return isUtf8(bytes) && !bytes.includes(0);
+}
+
+/** A property whose template has no value for this message is left out: JMS reads it as null. */
+function mapProperties(to: ToConfig, scope: Scope): ReadonlyMap<string, PropertyValue> {
+  const properties = new Map<string, PropertyValue>();
+  for (const [name, template] of to.properties) {
+    const value = evaluateTemplate(template, scope);
+    if (value !== undefined) properties.set(name, value);
+  }
+  return properties;
+}
+
+function parsedBody(message: Message): unknown {
+  const { body } = message;
+  if (typeof body !== 'string' && !Buffer.isBuffer(body)) return undefined;
+  const source = typeof body === 'string' ? body : isUtf8(body) ? body.toString('utf8') : undefined;
+  if (source === undefined) return undefined;
+  try {
+    return JSON.parse(source) as unknown;
+  } catch {
+    return source;
+  }
+}
+
+function text(template: Template | undefined, scope: Scope): string | undefined {
+  return template === undefined ? undefined : renderTemplate(template, scope, (value) => value);
+}
+
+/** `exactOptionalPropertyTypes`: a field without a value is absent, not undefined. */
+function optional<Key extends string, Value>(
+  key: Key,
+  value: Value | undefined,
+): Partial<Record<Key, Value>> {
+  return value === undefined ? {} : ({ [key]: value } as Record<Key, Value>);
+}
+
+function noValue(template: Template | undefined, what: string, message: Message): BridgeError {
+  return new BridgeError(
+    'mapping-failed',
+    `${what} ${JSON.stringify(template?.text ?? '')} has no value for this message from ${describeAddress(message.address)}`,
+  );
+}

@@ -1,0 +1,40 @@
+/** What kind of destination a name belongs to. */
+export type AddressKind = 'mqtt' | 'queue' | 'topic';
+
+/**
+ * Where a message is. `name` is the plain name without any broker's prefix: MQTT levels are parted by `/`,
+ * JMS levels by `.`.
+ */
+export interface Address {
+  readonly kind: AddressKind;
+  readonly name: string;
+}
+
+/** One level of a subscription: a literal text, exactly one level of any text, or all the rest (one or more). */
+export type PatternLevel = { readonly literal: string } | 'one' | 'rest';
+
+/** A set of addresses, free of any broker's wildcard dialect; `rest` stands only at the end. */
+export interface AddressPattern {
+  readonly kind: AddressKind;
+  readonly levels: readonly PatternLevel[];
+}
+
+/** What parts the levels of a name: MQTT 3.1.1 section 4.7.1; for JMS the convention of both ActiveMQ brokers. */
+export const LEVEL_SEPARATOR: Readonly<Record<AddressKind, string>> = { mqtt: '/', queue: '.', topic: '.' };
+
+/** The pattern in a dialect of wildcards, for example `{ one: '+', rest: '#' }` for MQTT. */
+export function renderPattern(pattern: AddressPattern, wildcards: { one: string; rest: string }): string {
+  return pattern.levels
+    .map((level) => (typeof level === 'string' ? wildcards[level] : level.literal))
+    .join(LEVEL_SEPARATOR[pattern.kind]);
+}
+
+/** True when the pattern names exactly one address. */
+export function isLiteral(pattern: AddressPattern): boolean {
+  return pattern.levels.every((level) => typeof level !== 'string');
+}
+
+/** For logs and errors: `queue orders`, `mqtt chat/lobby/messages`. */
+export function describeAddress(address: Address): string {
+  return `${address.kind} ${JSON.stringify(address.name)}`;
+}

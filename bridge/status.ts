@@ -1,0 +1,43 @@
+import type { Protocol } from './connectors/connector.js';
+import type { ErrorCode } from './errors.js';
+
+/** What the bridge says of itself to health, dashboard and tests. Plain data, no secrets, cheap to make. */
+
+export interface Reason {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+export interface ConnectionStatus {
+  /** Unique in the bridge, for example `source room-to-jms` or `lane 2 of jms-to-room`. */
+  readonly name: string;
+  readonly broker: string;
+  readonly protocol: Protocol;
+  readonly state: 'connecting' | 'up' | 'waiting' | 'stopped';
+  /** ISO 8601: when it came into this state. */
+  readonly since: string;
+  /** Failed attempts since it was last up. */
+  readonly attempts: number;
+  readonly reason?: Reason;
+}
+
+export interface RouteStatus {
+  readonly name: string;
+  readonly state: 'running' | 'waiting' | 'disabled';
+  readonly reason?: Reason;
+  readonly received: number;
+  readonly delivered: number;
+  readonly retried: number;
+  readonly deadLettered: number;
+  /** Taken from the source and not yet settled. */
+  readonly inFlight: number;
+}
+
+export interface BridgeStatus {
+  /** True when every route's source is subscribed and every sink has its connection. */
+  readonly ready: boolean;
+  readonly state: 'starting' | 'running' | 'draining' | 'stopped';
+  readonly startedAt: string;
+  readonly connections: readonly ConnectionStatus[];
+  readonly routes: readonly RouteStatus[];
+}

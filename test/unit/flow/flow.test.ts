@@ -1,0 +1,291 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { RouteConfig, ToConfig } from '../../../bridge/config/config.js';
+import type { Endpoint } from '../../../bridge/connectors/connector.js';
+import { MemoryBroker } from '../../../bridge/connectors/memory/memory-broker.js';
+import { BridgeError } from '../../../bridge/errors.js';
+import { Flow, type FlowRoute } from '../../../bridge/flow/flow.js';
+import { Lanes } from '../../../bridge/flow/lanes.js';
+import type { Address } from '../../../bridge/message/address.js';
+import type { Message } from '../../../bridge/message/message.js';
+import { silentLog } from '../../../bridge/observability/log.js';
+import { parsePattern } from '../../../bridge/routing/pattern.js';
+import { parseTemplate } from '../../../bridge/routing/template.js';
+import { eventually } from '../../support/eventually.js';
+
+const running: Flow[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((flow) => flow.stop(1_000)));
+});
+
+describe('a flow', () => {
+  it('maps a chat message to a JMS topic and a queue', async () => {
+    const broker = new MemoryBroker();
+    await startFlow(broker, [
+      rule({
+        to: [
+          destination('topic', 'rooms.{room}', { properties: { room: '{room}', sender: '{body.from}' } }),
+          destination('queue', 'archive', { group: '{room}' }),
+        ],
+      }),
+    ]);
+    const topic = await subscribe(broker, { kind: 'topic', name: 'rooms.lobby' });
+    const queue = await subscribe(broker, { kind: 'queue', name: 'archive' });
+    broker.publish(chat('lobby', { from: 'ann', text: 'hi' }));
+    const onTopic = await eventually(() => topic[0]);
+    const onQueue = await eventually(() => queue[0]);
+    expect(onTopic.body).toBe('{"from":"ann","text":"hi"}');
+    expect(Object.fromEntries(onTopic.properties)).toEqual({ room: 'lobby', sender: 'ann' });
+    expect(onQueue.group).toBe('lobby');
+  });
+
+  it('settles a delivery only when every destination has confirmed', async () => {
+    const broker = new MemoryBroker();
+    const refused = new Set(['archive']);
+    broker.refuse = ({ to }) =>
+      refused.has(to.name) ? new BridgeError('destination-full', 'no room left') : undefined;
+    const flow = await startFlow(broker, [
+      rule({ to: [destination('topic', 'rooms.{room}'), destination('queue', 'archive')] }),
+    ]);
+    broker.publish(chat('lobby', 1));
+    await eventually(() => flow.routes()[0]?.retried);
+    expect(flow.routes()[0]?.inFlight).toBe(1);
+    refused.clear();
+    await eventually(() => flow.routes()[0]?.delivered === 1);
+    expect(flow.routes()[0]?.inFlight).toBe(0);
+  });
+
+  it('keeps the order of each room when its connections drop', async () => {
+    const broker = new MemoryBroker();
+    await startFlow(broker, [rule({ to: [destination('queue', 'archive')] })], { lanes: 3 });
+    const queue = await subscribe(broker, { kind: 'queue', name: 'archive' });
+    const rooms = ['a', 'b', 'c', 'd'];
+    for (let n = 0; n < 200; n++) {
+      broker.publish(chat(rooms[n % 4] ?? '', n));
+      if (n === 100) broker.dropConnections();
+    }
+    const again = await subscribe(broker, { kind: 'queue', name: 'archive' });
+    const got = await eventually(() => {
+      const all = [...queue, ...again].map(({ body }) => Number(JSON.parse(String(body))));
+      return new Set(all).size === 200 ? all : undefined;
+    });
+    for (const room of [0, 1, 2, 3]) {
+      const first = [...new Set(got.filter((n) => n % 4 === room))];
+      expect(first).toEqual([...first].sort((x, y) => x - y));
+    }
+  });
+
+  it('keeps a message that can never be delivered as a dead letter, and goes on', async () => {
+    const broker = new MemoryBroker();
+    broker.refuse = ({ to }) =>
+      to.name === 'rooms.forbidden' ? new BridgeError('destination-refused', 'not allowed there') : undefined;
+    const flow = await startFlow(broker, [rule({ to: [destination('topic', 'rooms.{room}')] })]);
+    const dead = await subscribe(broker, { kind: 'queue', name: 'bridge.dead-letter' });
+    const lobby = await subscribe(broker, { kind: 'topic', name: 'rooms.lobby' });
+    broker.publish(chat('forbidden', 'bad'));
+    broker.publish(chat('lobby', 'good'));
+    const letter = await eventually(() => dead[0]);
+    await eventually(() => lobby[0]);
+    expect(String(letter.body)).toBe('"bad"');
+    expect(Object.fromEntries(letter.properties)).toMatchObject({
+      bridge_route: 'route',
+      bridge_source: 'mqtt chat/forbidden/messages',
+      bridge_reason: 'destination-refused',
+      bridge_error: 'not allowed there',
+    });
+    await eventually(() => flow.routes()[0]?.deadLettered === 1);
+  });
+
+  it('keeps what has no value for a destination name as a dead letter', async () => {
+    const broker = new MemoryBroker();
+    await startFlow(broker, [rule({ to: [destination('queue', 'to.{properties.missing}')] })]);
+    const dead = await subscribe(broker, { kind: 'queue', name: 'bridge.dead-letter' });
+    broker.publish(chat('lobby', 'x'));
+    expect((await eventually(() => dead[0])).properties.get('bridge_reason')).toBe('mapping-failed');
+  });
+
+  it('never holds more unsettled deliveries than inFlight, also when the source reconnects', async () => {
+    const broker = new MemoryBroker();
+    let held = 0;
+    let most = 0;
+    let open = false;
+    broker.refuse = () => (open ? undefined : new BridgeError('destination-full', 'no room left'));
+    const flow = await startFlow(broker, [
+      { ...rule({ to: [destination('queue', 'archive')] }), inFlight: 5 },
+    ]);
+    for (let n = 0; n < 50; n++) broker.publish(chat('lobby', n));
+    const watch = () => {
+      held = flow.routes()[0]?.inFlight ?? 0;
+      most = Math.max(most, held);
+      return held;
+    };
+    await eventually(() => watch() === 5);
+    broker.dropConnections();
+    await eventually(() => flow.connections().every(({ state }) => state === 'up'));
+    watch();
+    open = true;
+    await eventually(() => {
+      watch();
+      return (flow.routes()[0]?.delivered ?? 0) >= 50;
+    });
+    expect(most).toBe(5);
+  });
+
+  it('drains on stop: what is in flight is delivered, what is not taken stays with the broker', async () => {
+    const broker = new MemoryBroker();
+    const flow = await startFlow(broker, [rule({ to: [destination('queue', 'archive')] })]);
+    await eventually(() => flow.connections().every(({ state }) => state === 'up'));
+    broker.publish(chat('lobby', 'in flight'));
+    await eventually(() => flow.routes()[0]?.received === 1);
+    await flow.stop(1_000);
+    broker.publish(chat('lobby', 'later'));
+    expect(flow.routes()[0]).toMatchObject({ delivered: 1, inFlight: 0 });
+    await startFlow(broker, [rule({ to: [destination('queue', 'archive')] })]);
+    const queue = await subscribe(broker, { kind: 'queue', name: 'archive' });
+    await eventually(() => queue.length === 2);
+    expect(queue.map(({ body }) => String(body))).toEqual(['"in flight"', '"later"']);
+  });
+
+  it('feeds each route of a shared session that matches, from one subscription', async () => {
+    const broker = new MemoryBroker();
+    await startFlow(broker, [
+      rule({ name: 'all', from: 'chat/{rest...}', to: [destination('queue', 'everything')] }),
+      rule({ name: 'one', from: 'chat/{room}/messages', to: [destination('queue', 'room-{room}')] }),
+    ]);
+    const everything = await subscribe(broker, { kind: 'queue', name: 'everything' });
+    const one = await subscribe(broker, { kind: 'queue', name: 'room-lobby' });
+    broker.publish(chat('lobby', 1));
+    await eventually(() => everything.length > 0 && one.length > 0);
+    broker.publish(chat('lobby', 2));
+    await eventually(() => everything.length > 1 && one.length > 1);
+    expect(everything).toHaveLength(2);
+    expect(one).toHaveLength(2);
+  });
+});
+
+function rule({
+  name = 'route',
+  from = 'chat/{room}/messages',
+  to,
+}: {
+  name?: string;
+  from?: string;
+  to: ToConfig[];
+}): RouteConfig {
+  return {
+    name,
+    enabled: true,
+    from: {
+      kind: 'mqtt',
+      broker: 'b',
+      via: 'mqtt',
+      pattern: parsePattern('mqtt', from),
+      qos: 1,
+      session: 'durable',
+    },
+    to,
+    inFlight: 1000,
+    retry: { initial: 2, max: 10 },
+    deadLetter: 'bridge.dead-letter',
+  };
+}
+
+function destination(
+  kind: 'queue' | 'topic',
+  name: string,
+  more: { properties?: Record<string, string>; group?: string } = {},
+): ToConfig {
+  return {
+    kind,
+    broker: 'b',
+    via: 'amqp',
+    name: parseTemplate(name),
+    properties: new Map(
+      Object.entries(more.properties ?? {}).map(([key, text]) => [key, parseTemplate(text)]),
+    ),
+    ...(more.group === undefined ? {} : { group: parseTemplate(more.group) }),
+    persistent: true,
+    qos: 1,
+    retain: false,
+  };
+}
+
+async function startFlow(
+  broker: MemoryBroker,
+  rules: RouteConfig[],
+  { lanes: count = 1 } = {},
+): Promise<Flow> {
+  const lanes = new Lanes({
+    name: 'lanes',
+    endpoints: Array.from({ length: count }, (_, index) => endpoint(`lane-${index}`)),
+    connect: broker.connect,
+    window: 100,
+    retry: { initial: 2, max: 10 },
+    onOpen: () => flow.laneOpened(),
+    log: silentLog,
+  });
+  const [first, ...rest] = rules.map(
+    (config): FlowRoute => ({
+      config,
+      to: config.to.map((to) => ({ config: to, lanes })),
+      deadLetter: { address: { kind: 'queue', name: config.deadLetter }, lanes },
+    }),
+  );
+  if (first === undefined) throw new Error('a flow needs a route');
+  const flow: Flow = new Flow({
+    name: 'flow',
+    routes: [first, ...rest],
+    endpoint: endpoint('source'),
+    connect: broker.connect,
+    lanes: [lanes],
+    log: silentLog,
+  });
+  flow.start();
+  running.push(flow);
+  await eventually(() => flow.connections().every(({ state }) => state === 'up'));
+  return flow;
+}
+
+function endpoint(clientId: string): Endpoint {
+  return {
+    broker: 'b',
+    brokerType: 'activemq',
+    protocol: 'mqtt',
+    host: 'memory',
+    port: 0,
+    clientId,
+    cleanSession: false,
+    connectTimeout: 1_000,
+    idleTimeout: 1_000,
+  };
+}
+
+function chat(room: string, body: unknown): Message {
+  return {
+    address: { kind: 'mqtt', name: `chat/${room}/messages` },
+    body: Buffer.from(JSON.stringify(body)),
+    properties: new Map(),
+    persistent: true,
+    qos: 1,
+    retained: false,
+  };
+}
+
+/** Everything that arrives there from now on, accepted at once. */
+async function subscribe(broker: MemoryBroker, address: Address): Promise<Message[]> {
+  const got: Message[] = [];
+  const connection = await broker.connect(
+    endpoint(`reader-of-${address.name}`),
+    new AbortController().signal,
+  );
+  const levels = address.name.split('.').map((literal) => ({ literal }));
+  if (address.kind === 'mqtt') throw new Error('the readers here are JMS');
+  const source = await connection.source(
+    { kind: address.kind, pattern: { kind: address.kind, levels } },
+    (delivery) => {
+      got.push(delivery.message);
+      delivery.settle('accepted');
+    },
+  );
+  source.grant(10_000);
+  return got;
+}

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import type { Sink } from '../../../bridge/connectors/connector.js';
+import { BridgeError, type ErrorCode } from '../../../bridge/errors.js';
+import { Lane } from '../../../bridge/flow/lane.js';
+import type { OutboundMessage } from '../../../bridge/message/message.js';
+import { outbound } from '../../contract/suite.js';
+import { eventually } from '../../support/eventually.js';
+
+describe('a lane', () => {
+  it('sends again in the first order what a lost connection left unconfirmed, before anything newer', async () => {
+    const lane = newLane();
+    const first = new ScriptedSink();
+    lane.open(first);
+    const sent = ['a', 'b', 'c'].map((text) => lane.send(message(text)));
+    first.answer('a');
+    lane.lose();
+    first.failAll('connection-lost');
+    sent.push(lane.send(message('d')));
+    const second = new ScriptedSink();
+    lane.open(second);
+    await eventually(() => second.texts.length === 3);
+    expect(second.texts).toEqual(['b', 'c', 'd']);
+    for (const text of ['b', 'c', 'd']) second.answer(text);
+    await Promise.all(sent);
+  });
+
+  it('sends one at a time after a batch was refused, so that only the culprit is refused', async () => {
+    const lane = newLane();
+    const first = new ScriptedSink();
+    lane.open(first);
+    const outcomes = ['good', 'bad', 'also good'].map((text) =>
+      lane.send(message(text)).then(
+        () => 'confirmed',
+        (error: BridgeError) => error.code,
+      ),
+    );
+    lane.lose();
+    first.failAll('batch-refused');
+    const second = new ScriptedSink();
+    lane.open(second);
+    await eventually(() => second.texts.length === 1);
+    expect(second.texts).toEqual(['good']);
+    second.answer('good');
+    await eventually(() => second.texts.length === 2);
+    second.fail('bad', 'destination-refused');
+    await eventually(() => second.texts.length === 3);
+    second.answer('also good');
+    expect(await Promise.all(outcomes)).toEqual(['confirmed', 'destination-refused', 'confirmed']);
+  });
+
+  it('asks for a new connection when a send got no answer', async () => {
+    let replaced = 0;
+    const lane = newLane(() => {
+      replaced++;
+    });
+    const sink = new ScriptedSink();
+    lane.open(sink);
+    const sent = lane.send(message('a'));
+    sink.fail('a', 'send-timeout');
+    await eventually(() => replaced === 1);
+    await eventually(() => sink.texts.length === 2);
+    sink.answer('a');
+    await sent;
+  });
+
+  it('refuses what is left when it is closed', async () => {
+    const lane = newLane();
+    const waiting = lane.send(message('never sent'));
+    lane.close();
+    await expect(waiting).rejects.toMatchObject({ code: 'connection-lost' });
+    await expect(lane.send(message('too late'))).rejects.toMatchObject({ code: 'connection-lost' });
+  });
+});
+
+/** A sink whose answers the test gives, by body. */
+class ScriptedSink implements Sink {
+  readonly texts: string[] = [];
+  readonly #open = new Map<string, { resolve: () => void; reject: (error: BridgeError) => void }>();
+
+  send({ body }: OutboundMessage): Promise<void> {
+    this.texts.push(String(body));
+    return new Promise((resolve, reject) => {
+      this.#open.set(String(body), { resolve, reject });
+    });
+  }
+
+  answer(text: string): void {
+    this.#open.get(text)?.resolve();
+    this.#open.delete(text);
+  }
+
+  fail(text: string, code: ErrorCode): void {
+    this.#open.get(text)?.reject(new BridgeError(code, 'as the test says'));
+    this.#open.delete(text);
+  }
+
+  failAll(code: ErrorCode): void {
+    for (const text of [...this.#open.keys()]) this.fail(text, code);
+  }
+}
+
+function newLane(replaceConnection: () => void = () => {}): Lane {
+  return new Lane({ retry: { initial: 1, max: 4 }, replaceConnection, onRetry: () => {} });
+}
+
+function message(text: string): OutboundMessage {
+  return outbound({ kind: 'queue', name: 'lane' }, text);
+}
