@@ -134,18 +134,22 @@ function createFlow(
   return flow;
 }
 
-/** The first destination's broker that has queues, else the source's, else a topic on the first plain MQTT broker. */
+/**
+ * Where a route's dead letters go: the first broker of the route that has queues, over the protocol that the rule already
+ * uses there; else a topic on the first plain MQTT broker.
+ */
 function deadLetterPlace(
   route: RouteConfig,
   config: Config,
 ): { broker: string; via: Protocol; address: Address } {
-  const candidates: Pick<ToConfig, 'broker' | 'via'>[] = [...route.to, route.from];
-  for (const { broker, via } of candidates) {
+  const ends: readonly Pick<ToConfig, 'broker' | 'via'>[] = [...route.to, route.from];
+  for (const { broker } of ends) {
     const { jmsVia } = flavourOf(brokerNamed(config, broker).type);
     if (jmsVia === undefined) continue;
-    return { broker, via: via === 'mqtt' ? jmsVia : via, address: { kind: 'queue', name: route.deadLetter } };
+    const via = ends.find((end) => end.broker === broker && end.via !== 'mqtt')?.via ?? jmsVia;
+    return { broker, via, address: { kind: 'queue', name: route.deadLetter } };
   }
-  const [{ broker }] = route.to as readonly [ToConfig, ...ToConfig[]];
+  const broker = route.to[0]?.broker ?? route.from.broker;
   return { broker, via: 'mqtt', address: { kind: 'mqtt', name: route.deadLetter.replaceAll('.', '/') } };
 }
 

@@ -49,8 +49,9 @@ export function parsePattern(kind: AddressKind, text: string): CapturePattern {
   parts.forEach(({ part, offset }, index) => {
     const capture = CAPTURE.exec(part);
     if (capture === null) {
-      const bad = FORBIDDEN[kind].exec(part);
-      if (bad !== null) throw new PatternSyntaxError(explainForbidden(kind, bad[0]), offset + bad.index);
+      const bad = forbiddenIn(kind, part);
+      if (bad !== undefined)
+        throw new PatternSyntaxError(explainForbidden(kind, bad.char), offset + bad.offset);
       levels.push({ literal: part });
       return;
     }
@@ -66,6 +67,15 @@ export function parsePattern(kind: AddressKind, text: string): CapturePattern {
     levels.push(rest === undefined ? 'one' : 'rest');
   });
   return { kind, levels, text, captures };
+}
+
+/** The first character of a literal text that no name of this kind may have, if there is one. */
+export function forbiddenIn(
+  kind: AddressKind,
+  literal: string,
+): { readonly char: string; readonly offset: number } | undefined {
+  const bad = FORBIDDEN[kind].exec(literal);
+  return bad === null ? undefined : { char: bad[0], offset: bad.index };
 }
 
 /** The dots of `{rest...}` part no levels. */

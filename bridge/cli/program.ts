@@ -1,0 +1,104 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError, Option } from 'commander';
+import { BridgeError } from '../errors.js';
+import { findCheckout } from '../launch/checkout.js';
+import { createLog, type Log, type LogFormat, type LogLevel } from '../observability/log.js';
+import { type Context, EXIT, type ExitCode } from './context.js';
+import { run } from './run.js';
+import { schema } from './schema.js';
+import { up } from './up.js';
+import { validate } from './validate.js';
+
+interface LogOptions {
+  readonly logFormat?: LogFormat;
+  readonly logLevel: LogLevel;
+}
+
+function version(): string {
+  const text = readFileSync(join(findCheckout().top, 'package.json'), 'utf8');
+  const { version } = JSON.parse(text) as { version: string };
+  return version;
+}
+
+/**
+ * Carries out one command line, without the leading `node main.js`, and resolves to the exit code.
+ * Never rejects: what went wrong was told to `context.complain`, without a stack trace if it is the user's to mend.
+ */
+export async function runCli(args: readonly string[], context: Context): Promise<ExitCode> {
+  let exitCode: ExitCode = EXIT.done;
+  const program = new Command('activemq-bridge')
+    .description('Bridges MQTT chat clients and JMS applications through Apache ActiveMQ.')
+    .version(version())
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => context.say(text.trimEnd()),
+      writeErr: (text) => context.complain(text.trimEnd()),
+    })
+    .addOption(
+      new Option('--log-format <format>', 'form of the log lines (default: text on a terminal, else json)')
+        .choices(['json', 'text'])
+        .env('BRIDGE_LOG_FORMAT'),
+    )
+    .addOption(
+      new Option('--log-level <level>', 'least severe events to log')
+        .choices(['debug', 'info', 'warn', 'error'])
+        .env('BRIDGE_LOG_LEVEL')
+        .default('info'),
+    );
+  const log = (): Log => {
+    const { logFormat, logLevel } = program.opts<LogOptions>();
+    return createLog(logFormat ?? (context.terminal ? 'text' : 'json'), logLevel);
+  };
+
+  program
+    .command('up')
+    .description('start a real ActiveMQ, the bridge and the chat page on this machine, to try things out')
+    .option(
+      '--data <dir>',
+      "where the broker keeps its messages (default: .cache/data in the bridge's folder)",
+    )
+    .action(async (options: { data?: string }) => {
+      exitCode = await up({ ...options, log: log() }, context);
+    });
+  program
+    .command('run')
+    .description('run the bridge with a mapping file')
+    .argument('<file>', 'mapping file (YAML)')
+    .action(async (file: string) => {
+      exitCode = await run(file, log(), context);
+    });
+  program
+    .command('validate')
+    .description('check a mapping file and print every problem as FILE:LINE:COLUMN')
+    .argument('<file>', 'mapping file (YAML)')
+    .action(async (file: string) => {
+      exitCode = await validate(file, context);
+    });
+  program
+    .command('schema')
+    .description('print the JSON Schema of mapping files')
+    .action(() => schema(context));
+
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return explain(error, context);
+  }
+}
+
+/** Commander has printed its own message by the time it throws. */
+function explain(error: unknown, context: Context): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUse;
+  if (error instanceof BridgeError) {
+    context.complain(`error: ${error.message}`);
+    for (const line of error.details) context.complain(`  ${line}`);
+    return error.code === 'configuration-invalid' ? EXIT.wrongUse : EXIT.failed;
+  }
+  context.complain(
+    `error (a bug, please report it): ${(error instanceof Error && error.stack) || String(error)}`,
+  );
+  return EXIT.failed;
+}

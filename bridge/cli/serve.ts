@@ -1,0 +1,48 @@
+import { createBridge } from '../bridge.js';
+import type { Config } from '../config/config.js';
+import { startHttp } from '../http/server.js';
+import type { Log } from '../observability/log.js';
+import type { BridgeStatus } from '../status.js';
+
+/** A bridge with its health page, at work. */
+export interface Serving {
+  readonly httpPort: number;
+  status(): BridgeStatus;
+  /** Drains within about `deadlineMs` milliseconds, then closes HTTP: health tells of the drain until its end. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+/** Milliseconds for open HTTP requests to end. */
+const HTTP_CLOSE = 500;
+
+/**
+ * Starts both. Resolves while the bridge is still connecting.
+ * @throws BridgeError missing-prerequisite when the HTTP port is taken; nothing is left running then
+ */
+export async function serve(config: Config, log: Log): Promise<Serving> {
+  const bridge = createBridge(config, log);
+  const status = () => bridge.status();
+  const http = await startHttp({ config: config.http, status, log });
+  bridge.start();
+  return {
+    httpPort: http.port,
+    status,
+    stop: async (deadlineMs) => {
+      await bridge.stop(deadlineMs);
+      await atMost(HTTP_CLOSE, http.close());
+    },
+  };
+}
+
+/** Resolves with the work or after so many milliseconds, whichever is first; true if the work was done. */
+export async function atMost(ms: number, work: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,119 @@
+import type { AddressKind } from '../message/address.js';
+import { parsePattern } from '../routing/pattern.js';
+import { AddressSets, levelsOfPattern, levelsOfTemplate } from './address-set.js';
+import { parseDestination } from './destination.js';
+import { addressOf, brokerOf, destinationsOf } from './resolve.js';
+import type { Mapping, RouteInput } from './schema.js';
+import { type Node, nodeAt, type Report } from './source.js';
+
+/** A file can hold more loops than anyone reads. */
+const MOST_LOOPS = 20;
+
+interface Rule {
+  readonly name: string;
+  readonly route: RouteInput;
+}
+
+/** A step from a rule to one that takes what it sends. */
+interface Step {
+  readonly next: Rule;
+  /** Which destination. */
+  readonly to: number;
+}
+
+/** Finds rules that can feed each other in a circle, and rules that compete for the messages of one queue. */
+export function checkLoops(mapping: Mapping, root: Node, report: Report): void {
+  const rules = Object.entries(mapping.routes)
+    .filter(([, route]) => route.enabled)
+    .map(([name, route]): Rule => ({ name, route }));
+  const brokers = Object.keys(mapping.brokers);
+  const spaceOf = (broker: string, kind: AddressKind) => {
+    // On Classic and Artemis the MQTT topic a/b is the JMS topic a.b.
+    const plainMqtt = mapping.brokers[broker]?.type === 'mqtt';
+    return `${kind === 'queue' || plainMqtt ? kind : 'topic'} ${broker}`;
+  };
+  const sources = new AddressSets<Rule>();
+  for (const rule of rules) {
+    const address = addressOf(rule.route.from);
+    const broker = brokerOf(rule.route.from, brokers);
+    if (address === undefined || broker === undefined) continue;
+    const space = spaceOf(broker, address.kind);
+    const levels = levelsOfPattern(parsePattern(address.kind, address.text));
+    if (address.kind === 'queue') warnOfCompetitors(rule, sources.meeting(space, levels), root, report);
+    sources.add(space, levels, rule);
+  }
+  const stepsOf = ({ route }: Rule): Step[] =>
+    destinationsOf(route.to).flatMap((end, to) => {
+      const address = addressOf(end);
+      const broker = brokerOf(end, brokers);
+      if (address === undefined || broker === undefined) return [];
+      const levels = levelsOfTemplate(address.kind, parseDestination(address.kind, address.text));
+      return [...sources.meeting(spaceOf(broker, address.kind), levels)].map((next) => ({ next, to }));
+    });
+  findLoops(rules, stepsOf, (loop) => reportLoop(loop, root, report));
+}
+
+/** Depth first without recursion (a chain may have ten thousand rules): a step back onto the way is a loop. */
+function findLoops(
+  rules: readonly Rule[],
+  stepsOf: (rule: Rule) => readonly Step[],
+  onLoop: (loop: readonly { readonly rule: Rule; readonly to: number }[]) => void,
+): void {
+  const done = new Set<Rule>();
+  let loops = 0;
+  for (const start of rules) {
+    if (done.has(start)) continue;
+    const way = [{ rule: start, steps: stepsOf(start), at: 0 }];
+    const onWay = new Map<Rule, number>([[start, 0]]);
+    for (let here = way.at(-1); here !== undefined; here = way.at(-1)) {
+      const step = here.steps[here.at++];
+      if (step === undefined) {
+        done.add(here.rule);
+        onWay.delete(here.rule);
+        way.pop();
+        continue;
+      }
+      const back = onWay.get(step.next);
+      if (back !== undefined) {
+        onLoop(way.slice(back).map(({ rule, steps, at }) => ({ rule, to: steps[at - 1]?.to ?? 0 })));
+        if (++loops >= MOST_LOOPS) return;
+      } else if (!done.has(step.next)) {
+        onWay.set(step.next, way.length);
+        way.push({ rule: step.next, steps: stepsOf(step.next), at: 0 });
+      }
+    }
+  }
+}
+
+function reportLoop(
+  loop: readonly { readonly rule: Rule; readonly to: number }[],
+  root: Node,
+  report: Report,
+): void {
+  const [first] = loop;
+  if (first === undefined) return;
+  const to = nodeAt(root, ['routes', first.rule.name, 'to']);
+  const end = to?.kind === 'list' ? to.items[first.to] : to;
+  if (end === undefined) return;
+  const address = addressOf(destinationsOf(first.rule.route.to)[first.to] ?? first.rule.route.from);
+  const place = nodeAt(end, [address?.kind ?? '']) ?? end;
+  const chain = [...loop.map(({ rule }) => rule.name), first.rule.name].join(' -> ');
+  const why = 'what a rule of this circle sends can come back to it (an MQTT topic a/b is the JMS topic a.b)';
+  // A selector may keep out what the circle sends; whether it does, the broker alone can tell.
+  const guarded = loop.some(({ rule }) => rule.route.from.selector !== undefined);
+  report.at(place, `these routes can feed each other in a loop: ${chain}; ${why}`, {
+    severity: guarded ? 'warning' : 'error',
+  });
+}
+
+function warnOfCompetitors(rule: Rule, others: ReadonlySet<Rule>, root: Node, report: Report): void {
+  if (rule.route.from.selector !== undefined) return;
+  const other = [...others].find(({ route }) => route.from.selector === undefined);
+  const node = nodeAt(root, ['routes', rule.name, 'from', 'queue']);
+  if (other === undefined || node === undefined) return;
+  report.at(
+    node,
+    `the route "${other.name}" takes from this queue too: each message goes to only one of them; give one route several destinations instead`,
+    { severity: 'warning' },
+  );
+}

@@ -1,0 +1,136 @@
+import type { z } from 'zod';
+import { didYouMean } from './nearest.js';
+import { keysAt } from './schema.js';
+import { deepestAt, type Node, nodeAt, type Path, type Report } from './source.js';
+
+/** A problem found by the schema, unions resolved to the branch that was meant. */
+export type Issue = Exclude<z.core.$ZodIssue, { code: 'invalid_union' }> | WrongKind;
+
+/** No branch of a union takes this kind of value. */
+interface WrongKind {
+  readonly code: 'wrong_kind';
+  readonly expected: readonly string[];
+  readonly path: PropertyKey[];
+}
+
+/** The issues with full paths; of a union those of the first branch that takes the kind of value that is there. */
+export function flattenIssues(issues: readonly z.core.$ZodIssue[], base: Path = []): Issue[] {
+  return issues.flatMap((issue): Issue[] => {
+    const path = [...base, ...issue.path];
+    if (issue.code !== 'invalid_union') return [{ ...issue, path }];
+    const isWrongKind = (one: z.core.$ZodIssue) => one.code === 'invalid_type' && one.path.length === 0;
+    const meant = issue.errors.find((branch) => !branch.some(isWrongKind));
+    if (meant !== undefined) return flattenIssues(meant, path);
+    const expected = issue.errors
+      .flat()
+      .flatMap((one) => (one.code === 'invalid_type' ? [one.expected] : []));
+    return [{ code: 'wrong_kind', expected, path }];
+  });
+}
+
+/** Puts the schema's problems into words, each at its own place. */
+export function reportIssues(issues: readonly Issue[], root: Node, report: Report): void {
+  for (const issue of issues) {
+    const node = nodeAt(root, issue.path);
+    if (node?.kind === 'scalar' && node.failed) continue;
+    if (issue.code === 'unrecognized_keys' && node?.kind === 'map') {
+      for (const key of issue.keys) reportKey(issue.path, key, node, report);
+    } else if (node === undefined) {
+      const parent = deepestAt(root, issue.path);
+      report.add('error', parent.key ?? parent.start, missing(issue.path));
+    } else if (issue.code === 'invalid_key') {
+      const [first] = issue.issues;
+      report.add('error', node.key ?? node.start, first?.message ?? 'this cannot be a name here');
+    } else {
+      const within = issue.code === 'custom' ? issue.params?.offset : undefined;
+      report.at(node, explain(issue, node), typeof within === 'number' ? { within } : {});
+    }
+  }
+}
+
+function reportKey(path: Path, key: string, parent: Node, report: Report): void {
+  const offset = nodeAt(parent, [key])?.key ?? parent.start;
+  const { known, later } = keysAt(path);
+  const advice = didYouMean(key, known) || `; known here: ${known.join(', ')}`;
+  const problem = later.includes(key)
+    ? `"${key}" is not supported by this version`
+    : `unknown key "${key}"${advice}`;
+  report.add('error', offset, problem);
+}
+
+/** What to write, for what every file needs. */
+const NEEDED: Readonly<Record<string, string>> = {
+  version: 'write version: 1',
+  brokers: 'it names the brokers, for example brokers: { activemq: { type: activemq, host: localhost } }',
+  routes: 'it names the rules, for example routes: { example: { from: …, to: … } }',
+  type: 'say activemq, artemis or mqtt',
+  from: 'a route has one source, for example from: { mqtt: "chat/{room}/messages" }',
+  to: 'a route has at least one destination, for example to: { queue: chat-archive }',
+};
+
+function missing(path: Path): string {
+  const key = String(path.at(-1) ?? '');
+  if (path.length === 0) return 'the file is empty';
+  const advice = NEEDED[key];
+  return `"${key}" is missing${advice === undefined ? '' : `; ${advice}`}`;
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'a map',
+  record: 'a map',
+  array: 'a list',
+};
+
+function explain(issue: Issue, node: Node): string {
+  const subject = subjectOf(issue.path);
+  switch (issue.code) {
+    case 'invalid_type':
+      if (issue.path.length === 0 && node.kind === 'scalar' && node.value === null)
+        return 'the file is empty';
+      return `${subject} must be ${KINDS[issue.expected] ?? issue.expected}, not ${kindOf(node)}${hint([issue.expected], node)}`;
+    case 'wrong_kind': {
+      const wanted = issue.expected.map((kind) => KINDS[kind] ?? kind).join(' or ');
+      return `${subject} must be ${wanted}, not ${kindOf(node)}${hint(issue.expected, node)}`;
+    }
+    case 'invalid_value': {
+      const values = issue.values.map(String);
+      const wanted = values.length === 1 ? `${values[0]}` : `one of ${values.join(', ')}`;
+      const given = node.kind === 'scalar' && typeof node.value === 'string' ? node.value : undefined;
+      if (given !== undefined && values.includes(given))
+        return `${subject} must be ${wanted}, without quotes`;
+      return `${subject} must be ${wanted}${given === undefined ? '' : didYouMean(given, values)}`;
+    }
+    case 'too_small':
+      return issue.origin === 'string' || issue.origin === 'array'
+        ? `${subject}: ${issue.message}`
+        : `${subject} must be at least ${issue.minimum}`;
+    case 'too_big':
+      return `${subject} must be at most ${issue.maximum}`;
+    default:
+      return `${subject}: ${issue.message}`;
+  }
+}
+
+function subjectOf(path: Path): string {
+  const last = path.at(-1);
+  if (last === undefined) return 'the file';
+  return typeof last === 'number' ? `an entry of "${String(path.at(-2))}"` : `"${String(last)}"`;
+}
+
+function kindOf(node: Node): string {
+  if (node.kind !== 'scalar') return node.kind === 'map' ? 'a map' : 'a list';
+  if (node.value === null) return 'empty';
+  return KINDS[typeof node.value] ?? typeof node.value;
+}
+
+/** The two slips that YAML makes easy. */
+function hint(expected: readonly string[], node: Node): string {
+  if (!expected.includes('string')) return '';
+  if (node.kind === 'map') return '; text that begins with { needs quotes: "{name}"';
+  if (node.kind === 'scalar' && node.value !== null) return '; put it in quotes';
+  return '';
+}

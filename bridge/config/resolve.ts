@@ -1,0 +1,39 @@
+import type { BrokerType, Protocol } from '../connectors/connector.js';
+import { flavourOf } from '../connectors/flavours/flavour.js';
+import type { AddressKind } from '../message/address.js';
+import type { FromInput, ToInput } from './schema.js';
+
+/** What a rule means where it says nothing: read by the checks and by build.ts alike. */
+
+export const KINDS: readonly AddressKind[] = ['mqtt', 'queue', 'topic'];
+
+/** The address that a `from` or `to` names; undefined when it names none. */
+export function addressOf(
+  end: FromInput | ToInput,
+): { readonly kind: AddressKind; readonly text: string } | undefined {
+  for (const kind of KINDS) {
+    const text = end[kind];
+    if (text !== undefined) return { kind, text };
+  }
+  return undefined;
+}
+
+/** The name of the broker: the one given, or the only one there is. */
+export function brokerOf(end: FromInput | ToInput, names: readonly string[]): string | undefined {
+  return end.broker ?? (names.length === 1 ? names[0] : undefined);
+}
+
+/** The protocol: the one given, or the usual one of the broker; undefined where the broker has none for this kind. */
+export function viaOf(end: FromInput | ToInput, kind: AddressKind, type: BrokerType): Protocol | undefined {
+  return kind === 'mqtt' ? 'mqtt' : (end.via ?? flavourOf(type).jmsVia);
+}
+
+/** The protocols that a type of broker offers. */
+export function protocolsOf(type: BrokerType): readonly Protocol[] {
+  return flavourOf(type).jmsVia === undefined ? ['mqtt'] : ['mqtt', 'amqp', 'stomp'];
+}
+
+/** The destinations of a route as a list. */
+export function destinationsOf(to: ToInput | readonly ToInput[]): readonly ToInput[] {
+  return Array.isArray(to) ? (to as readonly ToInput[]) : [to as ToInput];
+}

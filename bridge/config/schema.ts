@@ -1,0 +1,320 @@
+import { z } from 'zod';
+import type { Protocol } from '../connectors/connector.js';
+import type { AddressKind } from '../message/address.js';
+import { isSteeringProperty } from '../message/steering.js';
+import { PatternSyntaxError, parsePattern } from '../routing/pattern.js';
+import { parseTemplate, TemplateSyntaxError } from '../routing/template.js';
+import { problemOfChatUrl, problemOfHost, readBrokerUrl } from './address-url.js';
+import { parseDestination } from './destination.js';
+import { DURATION, milliseconds } from './duration.js';
+import type { Path } from './source.js';
+
+/**
+ * The one definition of the mapping file: validation, defaults, known keys and the JSON Schema all come from here.
+ * It changes no value (a JSON Schema cannot say a change); build.ts turns what it lets through into a Config.
+ */
+
+type Problem = { readonly message: string; readonly offset?: number } | undefined;
+
+/** Text with a rule of its own; `offset` is the character where the problem is. */
+function text(description: string, problemOf: (value: string) => Problem) {
+  return z
+    .string()
+    .check((context) => {
+      const problem = problemOf(context.value);
+      if (problem === undefined) return;
+      const { message, offset } = problem;
+      context.issues.push({
+        code: 'custom',
+        input: context.value,
+        message,
+        ...(offset === undefined ? {} : { params: { offset } }),
+      });
+    })
+    .describe(description);
+}
+
+/** What a parser for part of a value finds wrong. */
+function problemIn(parse: () => unknown): Problem {
+  try {
+    parse();
+    return undefined;
+  } catch (error) {
+    if (error instanceof PatternSyntaxError || error instanceof TemplateSyntaxError)
+      return { message: error.message, offset: error.offset };
+    throw error;
+  }
+}
+
+const message = (problem: string | undefined): Problem =>
+  problem === undefined ? undefined : { message: problem };
+
+const template = (description: string) =>
+  text(`${description} A template: {name} and {dotted.path} are filled in.`, (value) =>
+    problemIn(() => parseTemplate(value)),
+  );
+
+const pattern = (kind: AddressKind, description: string) =>
+  text(description, (value) => problemIn(() => parsePattern(kind, value)));
+
+const destination = (kind: AddressKind, description: string) =>
+  text(`${description} A template; what a hole puts in is data and never makes a new level.`, (value) =>
+    problemIn(() => parseDestination(kind, value)),
+  );
+
+const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/;
+const name = (what: string) =>
+  z.string().regex(NAME, `${what} has 1 to 100 letters, digits, "_", "." and "-", the first no "." or "-"`);
+
+const some = (what: string) => z.string().min(1, `${what} must not be empty`);
+
+/** A day: longer waits are a mistake in the unit. */
+const LONGEST_WAIT = 86_400_000;
+const duration = (longest: number) =>
+  z.union([
+    z.int().min(1).max(longest),
+    z
+      .string()
+      .regex(DURATION, {
+        error: 'must be milliseconds, or a number with a unit: 200ms, 5s, 2m, 1h',
+        abort: true,
+      })
+      .refine((value) => milliseconds(value) >= 1 && milliseconds(value) <= longest, {
+        message: `must be from 1 to ${longest} milliseconds`,
+      }),
+  ]);
+
+const url = (protocol: Protocol) =>
+  text(
+    `Where it speaks ${protocol.toUpperCase()}: ${protocol}://host:port, or ${protocol}s:// for TLS.`,
+    (value) => {
+      const result = readBrokerUrl(protocol, value);
+      return message('problem' in result ? result.problem : undefined);
+    },
+  ).optional();
+
+const tls = z
+  .strictObject({
+    ca: some('a path').optional().describe('File with the certificate authorities to trust (PEM).'),
+    cert: some('a path').optional().describe('File with the bridge’s own certificate (PEM).'),
+    key: some('a path').optional().describe('File with the key of that certificate (PEM).'),
+  })
+  .describe('TLS for `host` and for urls that ask for it. Paths start at the mapping file’s folder.');
+
+const broker = z
+  .strictObject({
+    type: z
+      .enum(['activemq', 'artemis', 'mqtt'])
+      .describe('ActiveMQ Classic, ActiveMQ Artemis, or any MQTT 3.1.1 broker.'),
+    host: text(
+      'Host of all protocols, on the usual ports 1883 (MQTT), 5672 (AMQP), 61613 (STOMP).',
+      (value) => message(problemOfHost(value)),
+    ).optional(),
+    mqtt: url('mqtt'),
+    amqp: url('amqp'),
+    stomp: url('stomp'),
+    username: z.string().optional().describe('Account of the bridge; empty means none.'),
+    password: z.string().optional().describe(`Its password; best \${NAME} or \${file:/path}.`),
+    clientId: name('a client id')
+      .default('activemq-bridge')
+      .describe('Start of every client id that the bridge uses there; two bridges on one broker need two.'),
+    lanes: z
+      .int()
+      .min(1)
+      .max(16)
+      .default(4)
+      .describe('Connections a route sends over; each order key keeps to one.'),
+    tls: tls.optional(),
+  })
+  .describe('One broker. It needs a `host` or a url for each protocol that routes use.');
+
+/** For editors; the check itself says more and is in check-routes.ts. */
+const ONE_ADDRESS = { oneOf: [{ required: ['mqtt'] }, { required: ['queue'] }, { required: ['topic'] }] };
+
+const brokerName = z
+  .string()
+  .optional()
+  .describe('Name of a broker above; may be left out when there is only one.');
+const qos = z.literal([0, 1, 2]).default(1);
+const via = z
+  .enum(['mqtt', 'amqp', 'stomp'])
+  .optional()
+  .describe('Protocol for a queue or topic: stomp is usual on activemq, amqp on artemis.');
+
+const from = z
+  .strictObject({
+    mqtt: pattern('mqtt', 'MQTT topics: {name} captures one level, {name...} the rest.').optional(),
+    queue: pattern(
+      'queue',
+      'JMS queue: {name} captures one level between dots, {name...} the rest.',
+    ).optional(),
+    topic: pattern(
+      'topic',
+      'JMS topic: {name} captures one level between dots, {name...} the rest.',
+    ).optional(),
+    broker: brokerName,
+    via,
+    qos: qos.describe('MQTT: quality of service asked for.'),
+    session: z
+      .enum(['durable', 'clean'])
+      .default('durable')
+      .describe('MQTT: durable gets what came while the bridge was away; clean does not.'),
+    connection: name('a connection')
+      .optional()
+      .describe('MQTT: routes with the same name here share one session.'),
+    selector: some('a selector').optional().describe('JMS selector, evaluated by the broker.'),
+    durable: name('a subscription').optional().describe('JMS topic: name of a durable subscription.'),
+  })
+  .meta({ description: 'Where messages come from: exactly one of mqtt, queue and topic.', ...ONE_ADDRESS });
+
+const properties = z
+  .record(
+    text('Name of a JMS property.', (value) => {
+      if (isSteeringProperty(value))
+        return { message: `a property "${value}" steers the broker; a rule cannot set it` };
+      return /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(value)
+        ? undefined
+        : { message: `"${value}" is no name that JMS takes: letters, digits, "_" and "$", no digit first` };
+    }),
+    template('Its value; a template that is just one hole keeps its type.'),
+  )
+  .describe('JMS properties by name. One whose template has no value for a message is left out.');
+
+const to = z
+  .strictObject({
+    mqtt: destination('mqtt', 'MQTT topic.').optional(),
+    queue: destination('queue', 'JMS queue.').optional(),
+    topic: destination('topic', 'JMS topic.').optional(),
+    broker: brokerName,
+    via,
+    as: z
+      .enum(['text', 'bytes'])
+      .optional()
+      .describe('TextMessage or BytesMessage; by default text when the body is UTF-8 text, else bytes.'),
+    body: template('Body in place of the message’s own.').optional(),
+    properties: properties.optional(),
+    type: template('JMSType.').optional(),
+    correlationId: template('JMSCorrelationID.').optional(),
+    group: template('JMSXGroupID: messages of one group go to one consumer, in order.').optional(),
+    priority: z.int().min(0).max(9).optional().describe('JMSPriority.'),
+    ttl: duration(Number.MAX_SAFE_INTEGER)
+      .optional()
+      .describe('Time to live: milliseconds, or text like 5s or 1h.'),
+    persistent: z.boolean().default(true).describe('JMS: false lets the broker lose it on a crash.'),
+    qos: qos.describe('MQTT quality of service.'),
+    retain: z.boolean().default(false).describe('MQTT: keep it as the last message of its topic.'),
+  })
+  .meta({ description: 'Where messages go: exactly one of mqtt, queue and topic.', ...ONE_ADDRESS });
+
+const retry = z
+  .strictObject({
+    initial: duration(LONGEST_WAIT).default(100).describe('First wait: milliseconds, or text like 200ms.'),
+    max: duration(LONGEST_WAIT).default(10_000).describe('Longest wait: milliseconds, or text like 5s.'),
+  })
+  .describe('Waits between attempts when a broker cannot take a message for now.');
+
+const route = z
+  .strictObject({
+    from,
+    to: z
+      .union([to, z.array(to).min(1, 'needs at least one destination')])
+      .describe('One destination or a list.'),
+    orderBy: template('What must stay in order among itself; by default the source address.').optional(),
+    inFlight: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(1000)
+      .describe('Messages taken and not yet confirmed, at most.'),
+    retry: retry.prefault({}),
+    deadLetter: text('Queue that keeps what can never be delivered.', (value) =>
+      problemIn(() => {
+        if (parsePattern('queue', value).captures.size > 0)
+          throw new PatternSyntaxError('a dead-letter queue is one name, without captures', 0);
+      }),
+    ).default('bridge.dead-letter'),
+    enabled: z.boolean().default(true).describe('false: the route stays in the file and does nothing.'),
+  })
+  .describe('A rule: one source, one or more destinations.');
+
+const http = z
+  .strictObject({
+    host: text('Address that the health and chat pages listen on.', (value) =>
+      message(problemOfHost(value)),
+    ).default('127.0.0.1'),
+    port: z.int().min(0).max(65_535).default(8080).describe('0 takes any free port.'),
+    chat: text('Where the chat page finds MQTT over WebSocket: ws://host:port or wss://.', (value) =>
+      message(problemOfChatUrl(value)),
+    ).optional(),
+  })
+  .describe('The health and chat pages.');
+
+export const mappingSchema = z
+  .strictObject({
+    version: z.literal(1).describe('Version of this format.'),
+    brokers: z.record(name('the name of a broker'), broker).describe('Brokers by name.'),
+    routes: z.record(name('the name of a route'), route).describe('Routes by name.'),
+    http: http.prefault({}),
+  })
+  .meta({
+    title: 'activemq-bridge mapping file',
+    description: 'Rules for moving messages between MQTT and JMS.',
+  });
+
+export type Mapping = z.output<typeof mappingSchema>;
+export type BrokerInput = Mapping['brokers'][string];
+export type RouteInput = Mapping['routes'][string];
+export type FromInput = RouteInput['from'];
+export type ToInput = z.output<typeof to>;
+
+/** Keys that a map may have, and those that the format has but this version does not. */
+export interface Keys {
+  readonly known: readonly string[];
+  readonly later: readonly string[];
+}
+
+/** The keys of the map at a path of the mapping file. */
+export function keysAt(path: Path): Keys {
+  const [section, , part] = path;
+  const of = (object: { readonly shape: object }, ...later: string[]): Keys => ({
+    known: Object.keys(object.shape),
+    later,
+  });
+  if (section === undefined) return of(mappingSchema, 'tests');
+  if (section === 'http') return of(http);
+  if (section === 'brokers') return part === 'tls' ? of(tls) : of(broker);
+  if (part === 'from') return of(from, 'share');
+  if (part === 'to') return of(to, 'replyTo');
+  if (part === 'retry') return of(retry, 'attempts');
+  return of(route, 'where', 'delivery', 'dedupe', 'limits');
+}
+
+/** JSON Schema (draft 2020-12) for editors. Every value may also be `${…}` text. */
+export function mappingJsonSchema(): object {
+  return orInterpolated(z.toJSONSchema(mappingSchema, { io: 'input', target: 'draft-2020-12' })) as object;
+}
+
+const INTERPOLATED = { type: 'string', pattern: '\\$\\{[^}]+\\}' };
+
+/** Fields that want a number, a truth value or one of some texts take `${…}` too: it is read as what they want. */
+function orInterpolated(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(orInterpolated);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const { propertyNames, ...rest } = schema as Record<string, unknown>;
+  const mapped: Record<string, unknown> = Object.fromEntries(
+    Object.entries(rest).map(([key, value]) => [
+      key,
+      key === 'default' || key === 'enum' ? value : orInterpolated(value),
+    ]),
+  );
+  if (propertyNames !== undefined) mapped.propertyNames = propertyNames;
+  const { type } = mapped;
+  const narrow = type === 'number' || type === 'integer' || type === 'boolean';
+  if (!narrow && !(type === 'string' && ('enum' in mapped || 'pattern' in mapped))) return mapped;
+  const { description, default: usual, ...constraint } = mapped;
+  return {
+    ...(description === undefined ? {} : { description }),
+    ...(usual === undefined ? {} : { default: usual }),
+    anyOf: [constraint, INTERPOLATED],
+  };
+}

@@ -1,0 +1,154 @@
+import type { Socket } from 'node:net';
+import type { Connection as RheaConnection } from 'rhea';
+import { BridgeError } from '../../errors.js';
+import type { Connection, Delivery, Endpoint, Sink, SinkSpec, Source, SourceSpec } from '../connector.js';
+import type { AmqpFlavour } from '../flavours/flavour.js';
+import { amqpReason, place, reasonText } from './errors.js';
+import { AmqpSink } from './sink.js';
+import { AmqpSource } from './source.js';
+
+/** What a source or sink needs of the connection that it lives on. */
+export interface Wire {
+  readonly endpoint: Endpoint;
+  readonly flavour: AmqpFlavour;
+  readonly rhea: RheaConnection;
+  /** Set once the connection is gone. */
+  readonly ended: BridgeError | undefined;
+  /** Ends the connection, once; the first reason is the one that `lost` tells. */
+  end(reason: BridgeError): void;
+  /** The call is made when the connection ends, at once when it has. */
+  onEnd(callback: (reason: BridgeError) => void): void;
+  /** What is written from now to the end of this turn leaves in one piece; rhea writes frame by frame. */
+  batchWrites(): void;
+  /** A handler for rhea: what it throws ends the connection instead of ending up in rhea's reader. */
+  guarded<A extends unknown[]>(handler: (...args: A) => void): (...args: A) => void;
+}
+
+/** The contract: `close` ends within 2 s. */
+const POLITE_MILLISECONDS = 1_500;
+
+/** One open AMQP connection. rhea's own reconnect is off: it forgets unsettled sends without an event. */
+export class AmqpConnection implements Connection, Wire {
+  readonly lost: Promise<BridgeError>;
+  #resolveLost: (reason: BridgeError) => void = () => {};
+  #ended: BridgeError | undefined;
+  readonly #onEnd: ((reason: BridgeError) => void)[] = [];
+  readonly #sources = new Set<AmqpSource>();
+  readonly #socket: Socket;
+  #corked = false;
+  #lastHeard = Date.now();
+  #closing: Promise<void> | undefined;
+
+  /** Takes over a connection that has just been told to connect. */
+  constructor(
+    readonly endpoint: Endpoint,
+    readonly flavour: AmqpFlavour,
+    readonly rhea: RheaConnection,
+  ) {
+    this.lost = new Promise((resolve) => {
+      this.#resolveLost = resolve;
+    });
+    this.#socket = rhea.socket as Socket;
+    this.#socket.on('data', () => {
+      this.#lastHeard = Date.now();
+    });
+    const endWith = (reason: unknown) => this.end(this.#lostBecause(reason));
+    // rhea hands over a context, or for the last two the error itself. The listeners stay for good: without one rhea
+    // prints to the console or throws.
+    rhea.on('connection_error', (context) => endWith(context.error));
+    rhea.on('connection_close', (context) => endWith(context.error));
+    rhea.on('disconnected', (context) => endWith(context.error));
+    rhea.on('protocol_error', endWith);
+    rhea.on('error', endWith);
+  }
+
+  get ended(): BridgeError | undefined {
+    return this.#ended;
+  }
+
+  end(reason: BridgeError): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = reason;
+    // An error makes rhea clear its heartbeat timers, which it does on an `error` or `end` of the socket only.
+    this.#socket.on('error', () => {});
+    this.#socket.destroy(reason);
+    for (const callback of this.#onEnd.splice(0)) callback(reason);
+    this.#sources.clear();
+    this.#resolveLost(reason);
+  }
+
+  onEnd(callback: (reason: BridgeError) => void): void {
+    if (this.#ended === undefined) this.#onEnd.push(callback);
+    else callback(this.#ended);
+  }
+
+  batchWrites(): void {
+    if (this.#corked || this.#ended !== undefined) return;
+    this.#corked = true;
+    this.#socket.cork();
+    setImmediate(() => {
+      this.#corked = false;
+      this.#socket.uncork();
+    });
+  }
+
+  guarded<A extends unknown[]>(handler: (...args: A) => void): (...args: A) => void {
+    return (...args) => {
+      try {
+        handler(...args);
+      } catch (error) {
+        this.end(this.#lostBecause(error));
+      }
+    };
+  }
+
+  async source(spec: SourceSpec, onDelivery: (delivery: Delivery) => void): Promise<Source> {
+    if (spec.kind === 'mqtt')
+      throw new BridgeError(
+        'subscription-refused',
+        `${place(this.endpoint)}: AMQP reads queues and topics only`,
+      );
+    if (this.#ended !== undefined) throw this.#ended;
+    const source = await AmqpSource.open(this, spec, onDelivery);
+    this.#sources.add(source);
+    return source;
+  }
+
+  async sink(spec: SinkSpec): Promise<Sink> {
+    if (this.#ended !== undefined) throw this.#ended;
+    return AmqpSink.open(this, spec);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#ended !== undefined) return;
+    const closed = new BridgeError('connection-lost', `${place(this.endpoint)}: closed by the bridge`);
+    const deadline = setTimeout(() => this.end(closed), POLITE_MILLISECONDS);
+    // Outcomes that the flow has decided still go out: otherwise the broker sends those messages again.
+    const settled = Promise.all([...this.#sources].map((source) => source.settled()));
+    await Promise.race([settled, this.lost]);
+    if (this.#ended === undefined) this.rhea.close();
+    await this.lost;
+    clearTimeout(deadline);
+  }
+
+  #lostBecause(reason: unknown): BridgeError {
+    if (reason instanceof BridgeError) return reason;
+    return new BridgeError('connection-lost', `${place(this.endpoint)}: ${this.#describe(reason)}`, {
+      cause: amqpReason(reason),
+    });
+  }
+
+  #describe(reason: unknown): string {
+    if (this.#closing !== undefined) return 'closed by the bridge';
+    if (reason !== undefined) return reasonText(reason);
+    const silence = Date.now() - this.#lastHeard;
+    return silence >= this.endpoint.idleTimeout
+      ? `nothing was heard for ${Math.round(silence / 1000)} s`
+      : 'the broker closed the connection';
+  }
+}

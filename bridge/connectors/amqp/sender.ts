@@ -1,0 +1,103 @@
+import type { Delivery, EventContext, Sender } from 'rhea';
+import { BridgeError } from '../../errors.js';
+import type { Wire } from './connection.js';
+import { place, reasonText, rejectionCode } from './errors.js';
+import { linkOpened } from './link.js';
+
+/** Called once: without an error when the broker has the message. */
+export type Confirm = (error?: BridgeError) => void;
+
+/** One session with one sender on the anonymous relay: `to` of each message says where it goes. */
+export class RelaySender {
+  readonly #pending = new Map<
+    Delivery,
+    { readonly confirm: Confirm; error?: BridgeError; accepted?: boolean }
+  >();
+  readonly #sender: Sender;
+  #closed = false;
+
+  /** Resolves when the broker has opened the link. */
+  static async open(wire: Wire): Promise<RelaySender> {
+    const session = wire.rhea.create_session();
+    session.begin();
+    // A session of its own: a link without credit holds up every other sender of its session in rhea.
+    const sender = session.open_sender({
+      source: {},
+      target: {},
+      snd_settle_mode: 0,
+      treat_modified_as_released: false,
+    });
+    const relay = new RelaySender(wire, sender);
+    await linkOpened(wire, sender, 'sender', 'the anonymous relay', () => relay.#closed);
+    return relay;
+  }
+
+  private constructor(
+    readonly wire: Wire,
+    sender: Sender,
+  ) {
+    this.#sender = sender;
+    const note = (error: (context: EventContext) => BridgeError | undefined) =>
+      wire.guarded((context: EventContext) => {
+        const pending = context.delivery && this.#pending.get(context.delivery);
+        if (pending === undefined) return;
+        const refusal = error(context);
+        if (refusal === undefined) pending.accepted = true;
+        else pending.error = refusal;
+      });
+    const released = (how: string) => () =>
+      new BridgeError('send-released', `${place(wire.endpoint)}: the broker ${how} the message`);
+    sender.on(
+      'accepted',
+      note(() => undefined),
+    );
+    sender.on('released', note(released('released')));
+    sender.on('modified', note(released('gave back')));
+    sender.on(
+      'rejected',
+      note((context) => {
+        const reason: unknown = context.delivery?.remote_state?.error;
+        return new BridgeError(
+          rejectionCode(reason),
+          `${place(wire.endpoint)}: the broker rejected the message: ${reasonText(reason)}`,
+        );
+      }),
+    );
+    // The last event of a delivery, and the only one when the peer settles without saying an outcome.
+    sender.on(
+      'settled',
+      wire.guarded((context: EventContext) => {
+        const pending = context.delivery && this.#pending.get(context.delivery);
+        if (context.delivery === undefined || pending === undefined) return;
+        this.#pending.delete(context.delivery);
+        if (pending.accepted) pending.confirm();
+        else pending.confirm(pending.error ?? released('settled without an outcome')());
+      }),
+    );
+  }
+
+  /** Messages without an answer. */
+  get unsettled(): number {
+    return this.#pending.size;
+  }
+
+  /** Hands an encoded message to rhea; returns what `forget` takes. */
+  send(encoded: Buffer, confirm: Confirm): Delivery {
+    this.wire.batchWrites();
+    const delivery = this.#sender.send(encoded, undefined, 0);
+    this.#pending.set(delivery, { confirm });
+    return delivery;
+  }
+
+  /** Stops waiting for the answer to a send. */
+  forget(delivery: Delivery): void {
+    this.#pending.delete(delivery);
+  }
+
+  /** Ends link and session; deliveries without an answer have an unknown outcome. */
+  close(): void {
+    this.#closed = true;
+    this.#sender.close();
+    this.#sender.session.close();
+  }
+}

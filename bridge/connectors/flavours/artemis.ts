@@ -1,0 +1,42 @@
+import { renderPattern } from '../../message/address.js';
+import type { Flavour } from './flavour.js';
+import { safeName } from './safe-name.js';
+
+/** `address::queue` names one queue of an address: other consumers of the address would get nothing. */
+const UNSAFE = /::/;
+
+const ROUTING = { queue: 'ANYCAST', topic: 'MULTICAST', mqtt: 'MULTICAST' } as const;
+
+/** Apache ActiveMQ Artemis, seen with 2.40.0 and its default configuration. */
+export const artemis: Flavour = {
+  type: 'artemis',
+  product: 'ActiveMQ Artemis',
+  mqtt: { sharedSubscriptions: true },
+  amqp: {
+    isProduct: (product) => product === 'apache-activemq-artemis',
+    // A prefix would be part of the name; queue or topic is said by annotation and capability.
+    to: (address) => safeName(address, UNSAFE),
+    source: (pattern) => ({
+      address: renderPattern(pattern, { one: '*', rest: '#' }),
+      capabilities: [pattern.kind],
+    }),
+    plainName: (address) => address,
+  },
+  stomp: {
+    isServer: (server) => server.includes('Artemis'),
+    // Without prefixes set on the acceptor, `/queue/x` is the name of an address.
+    sendHeaders: (address) => ({
+      destination: safeName(address, UNSAFE),
+      'destination-type': ROUTING[address.kind],
+    }),
+    subscribeHeaders: ({ pattern, durable, prefetch }) => ({
+      destination: renderPattern(pattern, { one: '*', rest: '#' }),
+      'subscription-type': ROUTING[pattern.kind],
+      // In bytes; a message of chat is about 1 KiB.
+      'consumer-window-size': String(prefetch * 1024),
+      ...(durable === undefined ? {} : { 'durable-subscription-name': durable }),
+    }),
+    plainName: (destination) => destination.replace(/^(?:queue|topic):\/\//, ''),
+  },
+  jmsVia: 'amqp',
+};

@@ -1,0 +1,257 @@
+import net, { type Socket } from 'node:net';
+import tls from 'node:tls';
+import { asBridgeError, BridgeError } from '../../errors.js';
+import type { Connect, Connection, Delivery, Endpoint, SinkSpec, SourceSpec } from '../connector.js';
+import { flavourOf, type StompFlavour } from '../flavours/flavour.js';
+import { connectError, placeOf, textOf } from './errors.js';
+import { encodeFrame } from './frame.js';
+import { connectClient, createClient, handleFrames, type IncomingFrame, type StompClient } from './guard.js';
+import { StompSink } from './sink.js';
+import { StompSource } from './source.js';
+
+/** Messages a broker may hand over without acknowledgement; a route's `inFlight` counts what of them is at work. */
+const PREFETCH = 1_000;
+/** Milliseconds that a polite end may take. */
+const CLOSE_LIMIT = 1_500;
+
+/** The STOMP 1.2 connector. The handshake and incoming frames are stompit's, guarded (guard.ts); the rest is here. */
+export const connectStomp: Connect = async (endpoint, stop) => {
+  const broker = flavourOf(endpoint.brokerType);
+  if (broker.stomp === undefined)
+    throw new BridgeError('wrong-broker', `${placeOf(endpoint)}: ${broker.product} has no STOMP`);
+  try {
+    const { socket, client } = await shakeHands(endpoint, stop);
+    const connection = new StompConnection(socket, client, endpoint, broker.stomp);
+    const server = client.headers?.server ?? '';
+    if (!broker.stomp.isServer(server) || client.headers?.version !== '1.2') {
+      await connection.close();
+      throw wrongBroker(endpoint, broker.product, server, client.headers?.version);
+    }
+    return connection;
+  } catch (error) {
+    throw connectError(endpoint, error);
+  }
+};
+
+function wrongBroker(endpoint: Endpoint, product: string, server: string, version?: string): BridgeError {
+  if (version !== '1.2')
+    return new BridgeError(
+      'wrong-broker',
+      `${placeOf(endpoint)} speaks STOMP ${version ?? '1.0'}; this needs 1.2`,
+    );
+  const type = (['activemq', 'artemis'] as const).find((other) => flavourOf(other).stomp?.isServer(server));
+  const advice = type === undefined ? '' : `; write \`type: ${type}\``;
+  const shown = JSON.stringify(server.slice(0, 80));
+  return new BridgeError('wrong-broker', `${placeOf(endpoint)} is ${shown}, not ${product}${advice}`);
+}
+
+/** TCP or TLS, then CONNECT and CONNECTED, within the endpoint's time. */
+function shakeHands(endpoint: Endpoint, stop: AbortSignal): Promise<{ socket: Socket; client: StompClient }> {
+  const { host, port, username, password } = endpoint;
+  const socket =
+    endpoint.tls === undefined
+      ? net.connect({ host, port, noDelay: true })
+      : tls.connect({ servername: host, ...endpoint.tls, host, port });
+  socket.setNoDelay(true);
+  const client = createClient(socket, endpoint.idleTimeout);
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown) => {
+      cleanUp();
+      client.destroy();
+      reject(asBridgeError(error, 'connection-failed', `cannot connect to ${placeOf(endpoint)}`));
+    };
+    const onAbort = () => fail(new Error('the bridge is stopping'));
+    const deadline = setTimeout(() => fail(new Error('it does not answer')), endpoint.connectTimeout);
+    const cleanUp = () => {
+      clearTimeout(deadline);
+      stop.removeEventListener('abort', onAbort);
+    };
+    if (stop.aborted) return onAbort();
+    stop.addEventListener('abort', onAbort);
+    client.on('error', fail);
+    client.on('end', () => fail(new Error('it closed the connection')));
+    client.on('connect', () => {
+      cleanUp();
+      resolve({ socket, client });
+    });
+    socket.once(endpoint.tls === undefined ? 'connect' : 'secureConnect', () =>
+      connectClient(
+        client,
+        {
+          'accept-version': '1.2',
+          host,
+          'client-id': endpoint.clientId,
+          ...(username === undefined ? {} : { login: plainHeader(username) }),
+          ...(password === undefined ? {} : { passcode: plainHeader(password.reveal()) }),
+        },
+        (frame) => fail(new Error(textOf(frame))),
+      ),
+    );
+    return undefined;
+  });
+}
+
+/** STOMP 1.2 does not escape the headers of CONNECT, so a line break would begin another header. */
+function plainHeader(text: string): string {
+  if (/[\r\n\0]/.test(text))
+    throw new BridgeError(
+      'authentication-failed',
+      'an account or password with a line break cannot be sent over STOMP',
+    );
+  return text;
+}
+
+class StompConnection implements Connection {
+  readonly lost: Promise<BridgeError>;
+  readonly #socket: Socket;
+  readonly #client: StompClient;
+  readonly #endpoint: Endpoint;
+  readonly #flavour: StompFlavour;
+  readonly #receipts = new Map<string, () => void>();
+  readonly #sources = new Map<string, StompSource>();
+  readonly #sinks: StompSink[] = [];
+  #nextId = 0;
+  #refusal: string | undefined;
+  #onRefusal: ((text: string) => void) | undefined;
+  #reason: BridgeError | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(socket: Socket, client: StompClient, endpoint: Endpoint, flavour: StompFlavour) {
+    this.#socket = socket;
+    this.#client = client;
+    this.#endpoint = endpoint;
+    this.#flavour = flavour;
+    handleFrames(client, {
+      MESSAGE: (frame) => this.#sources.get(frame.headers.subscription ?? '')?.arrive(frame),
+      RECEIPT: (frame) => this.#receipt(frame),
+      ERROR: (frame) => this.#refused(frame),
+    });
+    this.lost = new Promise((resolve) => {
+      const end = (text: string) => {
+        if (this.#reason !== undefined) return;
+        this.#reason = new BridgeError(
+          'connection-lost',
+          `the connection to ${placeOf(endpoint)} is gone${text}`,
+        );
+        this.#lose(this.#reason);
+        resolve(this.#reason);
+      };
+      client.on('error', (error) => end(`: ${error.message}`));
+      client.on('end', () => end(''));
+      socket.on('close', () => end(''));
+      if (socket.destroyed) end('');
+    });
+  }
+
+  async source(spec: SourceSpec, onDelivery: (delivery: Delivery) => void): Promise<StompSource> {
+    if (spec.kind === 'mqtt') throw new TypeError('STOMP reads queues and topics');
+    const id = `s${++this.#nextId}`;
+    const source = new StompSource(
+      { flavour: this.#flavour, write: (bytes) => this.#write(bytes), end: () => this.#client.destroy() },
+      spec.kind,
+      onDelivery,
+    );
+    this.#sources.set(id, source);
+    const { pattern, selector, durable } = spec;
+    const headers = this.#flavour.subscribeHeaders({
+      pattern,
+      prefetch: PREFETCH,
+      ...(durable === undefined ? {} : { durable }),
+    });
+    await this.#ask('SUBSCRIBE', [
+      ['id', id],
+      ['ack', 'client-individual'],
+      ...Object.entries(headers),
+      ...(selector === undefined ? [] : [['selector', selector] as const]),
+    ]);
+    return source;
+  }
+
+  async sink(spec: SinkSpec): Promise<StompSink> {
+    const sink = new StompSink(
+      {
+        endpoint: this.#endpoint,
+        flavour: this.#flavour,
+        write: (bytes) => this.#write(bytes),
+        receipt: (done) => this.#expectReceipt(done),
+      },
+      spec,
+    );
+    this.#sinks.push(sink);
+    if (this.#reason !== undefined) sink.lose(this.#reason, undefined);
+    return sink;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#reason === undefined) {
+      for (const source of this.#sources.values()) source.flush();
+      const limit = setTimeout(() => this.#client.destroy(), CLOSE_LIMIT);
+      // The receipt says that the broker has read every ACK before it.
+      this.#write(
+        encodeFrame('DISCONNECT', [['receipt', this.#expectReceipt(() => this.#client.destroy())]]),
+      );
+      await this.lost;
+      clearTimeout(limit);
+    }
+    this.#socket.destroy();
+  }
+
+  /** A frame that the broker has to confirm. @throws BridgeError `subscription-refused`, `connection-lost` */
+  #ask(command: string, headers: readonly (readonly [string, string])[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#reason !== undefined) {
+        reject(this.#reason);
+        return;
+      }
+      const receipt = this.#expectReceipt(() => {
+        this.#onRefusal = undefined;
+        resolve();
+      });
+      this.#onRefusal = (text) =>
+        reject(
+          new BridgeError(
+            'subscription-refused',
+            `${placeOf(this.#endpoint)} refuses the subscription: ${text}`,
+          ),
+        );
+      void this.lost.then(reject);
+      this.#write(encodeFrame(command, [...headers, ['receipt', receipt]]));
+    });
+  }
+
+  #expectReceipt(done: () => void): string {
+    const id = `r${++this.#nextId}`;
+    this.#receipts.set(id, done);
+    return id;
+  }
+
+  #receipt({ headers }: IncomingFrame): void {
+    const id = headers['receipt-id'] ?? '';
+    const done = this.#receipts.get(id);
+    this.#receipts.delete(id);
+    done?.();
+  }
+
+  /** STOMP 1.2: after an ERROR frame the broker closes the connection. */
+  #refused(frame: IncomingFrame): void {
+    this.#refusal = textOf(frame);
+    this.#onRefusal?.(this.#refusal);
+    this.#client.destroy(new Error(this.#refusal));
+  }
+
+  #lose(reason: BridgeError): void {
+    this.#receipts.clear();
+    for (const source of this.#sources.values()) source.lose();
+    for (const sink of this.#sinks) sink.lose(reason, this.#refusal);
+    this.#socket.destroy();
+  }
+
+  #write(bytes: Buffer): void {
+    if (this.#reason === undefined) this.#socket.write(bytes);
+  }
+}

@@ -1,0 +1,109 @@
+import { isUtf8 } from 'node:buffer';
+import { BridgeError } from '../../errors.js';
+import type { Address } from '../../message/address.js';
+import type { Message, OutboundMessage } from '../../message/message.js';
+import { isSteeringProperty } from '../../message/steering.js';
+import type { StompFlavour } from '../flavours/flavour.js';
+import { type Headers, isReservedHeader } from './frame.js';
+import type { IncomingFrame } from './guard.js';
+
+/** The headers and the body of a SEND. */
+export interface Send {
+  readonly headers: Headers;
+  readonly body: Buffer;
+}
+
+/**
+ * A message as STOMP carries it. Every property becomes text. A property whose name is the protocol's or steers a broker
+ * is left out.
+ * @throws BridgeError `unsupported-body` for text with a NUL where text cannot have a content-length;
+ *   `destination-refused` for a name that the broker would not take as one name
+ */
+export function encodeSend(message: OutboundMessage, flavour: StompFlavour): Send {
+  const headers: [string, string][] = Object.entries(flavour.sendHeaders(message.to));
+  const add = (name: string, value: string | number | undefined) => {
+    if (value !== undefined) headers.push([name, String(value)]);
+  };
+  // STOMP 1.2 has no default for it, and without it both brokers keep the message in memory only.
+  add('persistent', String(message.persistent));
+  add('correlation-id', message.correlationId);
+  add('type', message.type);
+  add('priority', message.priority);
+  add('expires', message.ttl === undefined ? undefined : Date.now() + message.ttl);
+  add('JMSXGroupID', message.group);
+  if (message.replyTo !== undefined) add('reply-to', flavour.sendHeaders(message.replyTo).destination);
+  for (const [name, value] of message.properties)
+    if (name !== '' && !isReservedHeader(name) && !isSteeringProperty(name)) add(name, String(value));
+
+  const body = typeof message.body === 'string' ? Buffer.from(message.body, 'utf8') : message.body;
+  for (const [name, value] of bodyHeaders(message.body, body, flavour)) add(name, value);
+  return { headers, body };
+}
+
+/**
+ * Both brokers make a TextMessage of a SEND without content-length, and show Java every other header as a property: so text
+ * goes without one. Only with one can a body hold a NUL, which would end the frame.
+ */
+function bodyHeaders(
+  original: string | Buffer,
+  bytes: Buffer,
+  { textMarker }: StompFlavour,
+): [name: string, value: string | number][] {
+  if (typeof original !== 'string') return [['content-length', bytes.length]];
+  if (!bytes.includes(0)) return [];
+  if (textMarker === undefined)
+    throw new BridgeError(
+      'unsupported-body',
+      'text with a NUL cannot be a TextMessage over STOMP on this broker; use `via: amqp` or `as: bytes`',
+    );
+  return [['content-length', bytes.length], ...Object.entries(textMarker)];
+}
+
+/** A MESSAGE frame in neutral form; `kind` is what was subscribed to. */
+export function decodeMessage(
+  { headers, body }: IncomingFrame,
+  kind: 'queue' | 'topic',
+  flavour: StompFlavour,
+): Message {
+  const properties = new Map<string, string>();
+  for (const [name, value] of Object.entries(headers))
+    if (!isReservedHeader(name) && !isSteeringProperty(name)) properties.set(name, value);
+  const replyTo = headers['reply-to'];
+  return {
+    address: { kind, name: flavour.plainName(headers.destination ?? '') },
+    body: isText(headers, body, flavour) ? body.toString('utf8') : body,
+    properties,
+    persistent: headers.persistent === 'true',
+    retained: false,
+    ...field('id', headers['message-id']),
+    ...field('timestamp', numberOf(headers.timestamp)),
+    ...field('correlationId', headers['correlation-id']),
+    ...field('type', headers.type),
+    ...field('group', headers.JMSXGroupID ?? headers._AMQ_GROUP_ID),
+    ...field('priority', numberOf(headers.priority)),
+    ...field('replyTo', replyTo === undefined ? undefined : replyAddress(replyTo, flavour)),
+  };
+}
+
+/**
+ * Classic sends text without content-length. Artemis puts a content-length on every frame and says nowhere what it was
+ * (seen with 2.40.0): there UTF-8 without NUL counts as text.
+ */
+function isText(headers: IncomingFrame['headers'], body: Buffer, flavour: StompFlavour): boolean {
+  if (flavour.textMarker !== undefined)
+    return headers['content-length'] === undefined || headers['amq-msg-type'] === 'text';
+  return isUtf8(body) && !body.includes(0);
+}
+
+function replyAddress(text: string, flavour: StompFlavour): Address {
+  return { kind: /^\/?(?:temp-)?topic/.test(text) ? 'topic' : 'queue', name: flavour.plainName(text) };
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  const value = Number(text);
+  return text === undefined || !Number.isFinite(value) ? undefined : value;
+}
+
+function field<Key extends string, Value>(key: Key, value: Value | undefined): Partial<Record<Key, Value>> {
+  return value === undefined ? {} : ({ [key]: value } as Record<Key, Value>);
+}

@@ -1,0 +1,98 @@
+import type { Delivery, Outcome, Source } from '../connector.js';
+import type { StompFlavour } from '../flavours/flavour.js';
+import { encodeFrame } from './frame.js';
+import type { IncomingFrame } from './guard.js';
+import { decodeMessage } from './headers.js';
+
+export interface SourceConnection {
+  readonly flavour: StompFlavour;
+  readonly write: (bytes: Buffer) => void;
+  /** STOMP has no way to take one message back: the connection ends, and the broker hands it over again. */
+  readonly end: () => void;
+}
+
+/**
+ * One subscription with `client-individual` acknowledgement. The broker hands over up to the prefetch of the
+ * SUBSCRIBE frame; what goes beyond the credit waits here, so at most that many.
+ */
+export class StompSource implements Source {
+  readonly #connection: SourceConnection;
+  readonly #kind: 'queue' | 'topic';
+  readonly #onDelivery: (delivery: Delivery) => void;
+  #waiting: IncomingFrame[] = [];
+  #credit = 0;
+  #stopped = false;
+  #alive = true;
+  #acks: Buffer[] = [];
+
+  constructor(
+    connection: SourceConnection,
+    kind: 'queue' | 'topic',
+    onDelivery: (delivery: Delivery) => void,
+  ) {
+    this.#connection = connection;
+    this.#kind = kind;
+    this.#onDelivery = onDelivery;
+  }
+
+  grant(credit: number): void {
+    this.#credit += credit;
+    this.#serve();
+  }
+
+  /** What the broker handed over beyond the credit stays unacknowledged, and comes again. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#waiting = [];
+    this.flush();
+  }
+
+  arrive(frame: IncomingFrame): void {
+    if (this.#stopped) return;
+    this.#waiting.push(frame);
+    this.#serve();
+  }
+
+  lose(): void {
+    this.#alive = false;
+    this.#waiting = [];
+  }
+
+  /** Writes the acknowledgements of this turn. */
+  flush(): void {
+    const acks = this.#acks;
+    this.#acks = [];
+    if (this.#alive && acks.length > 0) this.#connection.write(Buffer.concat(acks));
+  }
+
+  #serve(): void {
+    while (this.#credit > 0 && !this.#stopped && this.#alive) {
+      const frame = this.#waiting.shift();
+      if (frame === undefined) return;
+      this.#credit--;
+      this.#handOver(frame);
+    }
+  }
+
+  #handOver(frame: IncomingFrame): void {
+    let settled = false;
+    this.#onDelivery({
+      message: decodeMessage(frame, this.#kind, this.#connection.flavour),
+      redelivered: frame.headers.redelivered === 'true',
+      settle: (outcome: Outcome) => {
+        if (settled) throw new Error('a delivery is settled exactly once');
+        settled = true;
+        if (!this.#alive) return;
+        if (outcome === 'released') {
+          this.flush();
+          this.#connection.end();
+        } else this.#acknowledge(outcome === 'accepted' ? 'ACK' : 'NACK', frame.headers.ack ?? '');
+      },
+    });
+  }
+
+  #acknowledge(command: 'ACK' | 'NACK', id: string): void {
+    if (this.#acks.length === 0) setImmediate(() => this.flush());
+    this.#acks.push(encodeFrame(command, [['id', id]]));
+  }
+}

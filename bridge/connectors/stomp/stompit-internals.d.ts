@@ -1,0 +1,4 @@
+declare module 'stompit/lib/IncomingFrameStream.js' {
+  const IncomingFrameStream: unknown;
+  export default IncomingFrameStream;
+}

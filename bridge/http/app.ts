@@ -1,0 +1,65 @@
+import express, { type Express } from 'express';
+import type { HttpConfig } from '../config/config.js';
+import type { Log } from '../observability/log.js';
+import type { BridgeStatus } from '../status.js';
+import { errorHandler, notFound } from './errors.js';
+import { securityHeaders } from './headers.js';
+import { isReady, reasonsOf } from './reasons.js';
+import { newRoomId } from './room-id.js';
+
+export interface AppOptions {
+  readonly config: HttpConfig;
+  readonly status: () => BridgeStatus;
+  readonly log: Log;
+  /** Directory with the built chat page. */
+  readonly webRoot: string;
+}
+
+/** Every path the bridge answers (design.md, section 6). It reads the status and touches no flow. */
+export function createApp({ config, status, log, webRoot }: AppOptions): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.use(securityHeaders(config.chat));
+  app.use(['/health', '/api'], (_request, response, next) => {
+    response.setHeader('Cache-Control', 'no-store');
+    next();
+  });
+  app.use(express.json({ limit: '10kb' }));
+
+  // Alive says only that the process turns: a broker that is down must not get the bridge restarted.
+  app.get('/health/live', (_request, response) => {
+    response.json({ live: true });
+  });
+  app.get('/health/ready', (_request, response) => {
+    const now = status();
+    const ready = isReady(now);
+    response.status(ready ? 200 : 503).json({ ready, reasons: reasonsOf(now) });
+  });
+  app.get('/health', (_request, response) => {
+    const now = status();
+    const ready = isReady(now);
+    response.status(ready ? 200 : 503).json({ ...now, ready, reasons: reasonsOf(now) });
+  });
+  app.get('/api/routes', (_request, response) => {
+    response.json(status().routes);
+  });
+  app.post('/api/rooms', (_request, response) => {
+    response.status(201).json({ id: newRoomId() });
+  });
+  app.get('/api/settings', (_request, response) => {
+    response.json({ mqttWebSocketUrl: config.chat ?? null });
+  });
+
+  // The page's file names stay the same from build to build: a browser has to ask whether they changed.
+  app.use(
+    express.static(webRoot, {
+      cacheControl: false,
+      setHeaders: (response) => {
+        response.setHeader('Cache-Control', 'no-cache');
+      },
+    }),
+  );
+  app.use(notFound);
+  app.use(errorHandler(log));
+  return app;
+}

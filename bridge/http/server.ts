@@ -1,0 +1,97 @@
+import { createServer, type Server } from 'node:http';
+import { fileURLToPath } from 'node:url';
+import type { HttpConfig } from '../config/config.js';
+import { asBridgeError, BridgeError } from '../errors.js';
+import type { Log } from '../observability/log.js';
+import type { BridgeStatus } from '../status.js';
+import { createApp } from './app.js';
+
+export interface HttpOptions {
+  readonly config: HttpConfig;
+  readonly status: () => BridgeStatus;
+  readonly log: Log;
+  /** Directory with the built chat page; by default the one that `npm run build` makes. */
+  readonly webRoot?: string;
+}
+
+export interface HttpServer {
+  /** The port it listens on, also when the setting was 0. */
+  readonly port: number;
+  /** Stops listening, lets running requests finish, and is done within two seconds. */
+  close(): Promise<void>;
+}
+
+const CLOSE_DEADLINE_MS = 1_500;
+
+/**
+ * Nothing here uploads: a client that takes longer is stuck or means no good. Node looks for such clients only
+ * once an interval, so that one is lowered with them.
+ */
+const LIMITS = { headersTimeout: 5_000, requestTimeout: 10_000, connectionsCheckingInterval: 2_000 };
+const MAX_CONNECTIONS = 512;
+
+/** Compiled, this file is dist/bridge/http/server.js; from source, bridge/http/server.ts: one level less. */
+const BUILT_PAGE = import.meta.url.endsWith('.ts') ? '../../dist/web' : '../../web';
+
+/**
+ * Serves health, the small API and the chat page.
+ * Rejects with `missing-prerequisite` when the address cannot be listened on, naming it and its setting.
+ */
+export async function startHttp({ config, status, log, webRoot }: HttpOptions): Promise<HttpServer> {
+  const root = webRoot ?? fileURLToPath(new URL(BUILT_PAGE, import.meta.url));
+  const server = createServer(LIMITS, createApp({ config, status, log, webRoot: root }));
+  server.maxConnections = MAX_CONNECTIONS;
+  let closing = false;
+  // A kept-alive connection would otherwise outlive close(): it was busy when the idle ones were closed.
+  server.prependListener('request', (_request, response) => {
+    if (closing) response.setHeader('Connection', 'close');
+  });
+  const port = await listen(server, config);
+  server.on('error', (error) => log.error('http.server-failed', { reason: error.message }));
+  log.info('http.listening', { host: config.host, port });
+
+  let closed: Promise<void> | undefined;
+  const close = () => {
+    closing = true;
+    closed ??= closeServer(server);
+    return closed;
+  };
+  return { port, close };
+}
+
+function listen(server: Server, { host, port }: HttpConfig): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: NodeJS.ErrnoException) => reject(listenError(error, host, port));
+    server.once('error', failed);
+    server.listen({ host, port }, () => {
+      server.off('error', failed);
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): BridgeError {
+  const setting = 'set http.port (or http.host) in the mapping file, or HTTP_PORT in the environment';
+  const why = new Map([
+    ['EADDRINUSE', 'another program listens there already'],
+    ['EACCES', 'this account may not listen there'],
+    ['EADDRNOTAVAIL', 'this machine has no such address'],
+  ]).get(error.code ?? '');
+  if (why === undefined)
+    return asBridgeError(error, 'missing-prerequisite', `cannot listen on ${host}:${port}`);
+  return new BridgeError('missing-prerequisite', `cannot listen on ${host}:${port}: ${why}; ${setting}`, {
+    cause: error,
+  });
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const deadline = setTimeout(() => server.closeAllConnections(), CLOSE_DEADLINE_MS);
+    server.close(() => {
+      clearTimeout(deadline);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,23 @@
+#!/usr/bin/env node
+import { onInterrupt } from './cli/interrupt.js';
+import { runCli } from './cli/program.js';
+
+// A reader that goes away (`… | head`) is no failure of ours.
+process.stdout.on('error', () => {});
+
+const stop = new AbortController();
+onInterrupt(
+  process,
+  (signal) => stop.abort(signal),
+  () => process.exit(1),
+);
+
+const exitCode = await runCli(process.argv.slice(2), {
+  env: process.env,
+  terminal: process.stderr.isTTY === true,
+  stop: stop.signal,
+  say: (line) => process.stdout.write(`${line}\n`),
+  complain: (line) => process.stderr.write(`${line}\n`),
+});
+// Not left to an empty event loop: a socket that a library forgot must not keep the process.
+process.stdout.write('', () => process.exit(exitCode));

@@ -1,0 +1,24 @@
+import { connectStomp } from '../../bridge/connectors/stomp/connect.js';
+import { startArtemis, startClassic } from '../support/brokers.js';
+import { describeAgainst } from './brokers-under-test.js';
+import type { Capabilities } from './suite.js';
+
+const capabilities: Capabilities = {
+  kind: 'queue',
+  properties: 'strings',
+  bodyTypes: true,
+  marksRedelivery: true,
+  releasesOne: false,
+  passwords: true,
+};
+
+describeAgainst('STOMP, ActiveMQ Classic', startClassic, {
+  protocol: 'stomp',
+  connect: connectStomp,
+  capabilities,
+});
+describeAgainst('STOMP, ActiveMQ Artemis', startArtemis, {
+  protocol: 'stomp',
+  connect: connectStomp,
+  capabilities,
+});

@@ -1,0 +1,68 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Bridge, createBridge } from '../../bridge/bridge.js';
+import { loadConfig } from '../../bridge/config/load.js';
+import { silentLog } from '../../bridge/observability/log.js';
+import type { TestBroker } from './brokers.js';
+import { eventually } from './eventually.js';
+
+/** The mapping file that ships. */
+export const CHAT_MAPPING = fileURLToPath(new URL('../../mappings/chat.yaml', import.meta.url));
+
+/** Milliseconds for what is in flight when a test's bridge stops. */
+const DRAIN = 5000;
+
+export interface TestBridge extends Bridge {
+  /** Drains and closes it. */
+  end(): Promise<void>;
+}
+
+/** What a mapping file reads from the environment to reach this broker with the bridge's account. */
+export function brokerEnvironment(broker: TestBroker): Record<string, string> {
+  const { ports, accounts } = broker;
+  const optional = { AMQP: ports.amqp, STOMP: ports.stomp, WS: ports.ws, OPENWIRE: ports.openwire };
+  return {
+    ACTIVEMQ_HOST: broker.host,
+    ACTIVEMQ_MQTT_PORT: String(ports.mqtt),
+    ACTIVEMQ_USERNAME: accounts.bridge.username,
+    ACTIVEMQ_PASSWORD: accounts.bridge.password,
+    ...Object.fromEntries(
+      Object.entries(optional).flatMap(([name, port]) =>
+        port === undefined ? [] : [[`ACTIVEMQ_${name}_PORT`, String(port)]],
+      ),
+    ),
+  };
+}
+
+/** A bridge in this process on a mapping file, without its HTTP server; resolves when every route is ready. */
+export async function startBridge(file: string, broker: TestBroker): Promise<TestBridge> {
+  const result = await loadConfig(file, brokerEnvironment(broker));
+  if (!result.ok) throw new Error(`${file}: ${JSON.stringify(result.diagnostics, undefined, 2)}`);
+  const bridge = createBridge(result.config, silentLog);
+  bridge.start();
+  const end = () => bridge.stop(DRAIN);
+  try {
+    await eventually(() => bridge.status().ready);
+  } catch (error) {
+    const { connections } = bridge.status();
+    await end();
+    throw new Error(`the bridge is not ready: ${JSON.stringify(connections, undefined, 2)}`, {
+      cause: error,
+    });
+  }
+  return { ...bridge, end };
+}
+
+/** The same on the text of a mapping file. */
+export async function startBridgeOn(mapping: string, broker: TestBroker): Promise<TestBridge> {
+  const folder = await mkdtemp(join(tmpdir(), 'activemq-bridge-'));
+  try {
+    const file = join(folder, 'mapping.yaml');
+    await writeFile(file, mapping);
+    return await startBridge(file, broker);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}

@@ -1,0 +1,39 @@
+import type { BrokerType } from '../../bridge/connectors/connector.js';
+import { startArtemisBroker } from './brokers/artemis.js';
+import { startClassicBroker } from './brokers/classic.js';
+import { startMosquittoBroker } from './brokers/mosquitto.js';
+
+export { freePort } from './brokers/ports.js';
+
+export interface Account {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** A real broker on free ports of the loopback interface, with a data folder of its own. */
+export interface TestBroker {
+  readonly type: BrokerType;
+  readonly host: '127.0.0.1';
+  readonly ports: {
+    readonly mqtt: number;
+    readonly amqp?: number;
+    readonly stomp?: number;
+    readonly openwire?: number;
+    readonly ws?: number;
+  };
+  /** The only ones it takes; `bridge`, `ann` and `bob` may do everything. */
+  readonly accounts: Readonly<Record<'bridge' | 'ann' | 'bob', Account>>;
+  /** Ends it cleanly and removes its data. Call it at the end of every test file. */
+  stop(): Promise<void>;
+  /** SIGKILL, as a crash; its data stay. Resolves when it is gone. */
+  kill(): Promise<void>;
+  /** Starts it on the same ports and data; stops it cleanly before if it still runs. */
+  restart(): Promise<void>;
+  /** SIGSTOP: its sockets stay open, nothing answers. */
+  pause(): void;
+  resume(): void;
+}
+
+export const startClassic = (): Promise<TestBroker> => startClassicBroker();
+export const startArtemis = (): Promise<TestBroker> => startArtemisBroker();
+export const startMosquitto = (): Promise<TestBroker> => startMosquittoBroker();

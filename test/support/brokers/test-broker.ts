@@ -1,0 +1,63 @@
+import { rmSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestBroker } from '../brokers.js';
+
+/** What a running broker must offer to become a TestBroker. */
+export interface Running {
+  readonly exited: Promise<string>;
+  stop(): Promise<void>;
+  kill(): void;
+  signal(signal: NodeJS.Signals): void;
+}
+
+export type Facts = Pick<TestBroker, 'type' | 'ports' | 'accounts'>;
+
+/** Everything that the tests' own accounts have in common. */
+export const accounts: TestBroker['accounts'] = {
+  bridge: { username: 'bridge', password: 'bridge-test-pw' },
+  ann: { username: 'ann', password: 'ann-test-pw' },
+  bob: { username: 'bob', password: 'bob-test-pw' },
+};
+
+/** A folder under the system's temporary one; removed by the broker's `stop`. */
+export const brokerFolder = (name: string): Promise<string> =>
+  mkdtemp(join(tmpdir(), `activemq-bridge-${name}-`));
+
+/** A broker in the folder that `start` runs again and again; takes the folder away if the first start fails. */
+export async function testBroker(
+  facts: Facts,
+  folder: string,
+  start: () => Promise<Running>,
+): Promise<TestBroker> {
+  let running = await start().catch(async (error: unknown) => {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  });
+  // If the tests end without `stop`: nothing asynchronous happens any more here.
+  const onExit = () => {
+    running.kill();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  };
+  process.once('exit', onExit);
+  return {
+    ...facts,
+    host: '127.0.0.1',
+    stop: async () => {
+      process.off('exit', onExit);
+      await running.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+    kill: async () => {
+      running.kill();
+      await running.exited;
+    },
+    restart: async () => {
+      await running.stop();
+      running = await start();
+    },
+    pause: () => running.signal('SIGSTOP'),
+    resume: () => running.signal('SIGCONT'),
+  };
+}

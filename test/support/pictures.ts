@@ -1,0 +1,26 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+
+const DESKTOP = { width: 1120, height: 680 };
+const PHONE = { width: 390, height: 720 };
+
+/**
+ * Takes pictures of a page, light and dark, wide and as on a phone, when CHAT_PAGE_PICTURES names a folder for
+ * them; the documentation shows the light wide one. Without it nothing happens.
+ */
+export async function takePictures(page: Page): Promise<void> {
+  const folder = process.env.CHAT_PAGE_PICTURES;
+  if (folder === undefined) return;
+  await mkdir(folder, { recursive: true });
+  const take = (name: string) =>
+    page.screenshot({ path: join(folder, `${name}.png`), animations: 'disabled' });
+  await page.setViewportSize(DESKTOP);
+  await take('chat-page');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await take('chat-page-dark');
+  await page.setViewportSize(PHONE);
+  await take('chat-page-phone-dark');
+  await page.emulateMedia({ colorScheme: 'light' });
+  await take('chat-page-phone');
+}

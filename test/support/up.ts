@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createServer, type Server } from 'node:net';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../dist/bridge/main.js', import.meta.url));
+
+/** The environment variables that give `up` ports of its own, all different and free a moment ago. */
+export async function freePortSettings(): Promise<UpPorts> {
+  const servers = await Promise.all(Array.from({ length: 6 }, () => listen(0)));
+  const ports = servers.map(portOf).map(String);
+  await Promise.all(servers.map(close));
+  const [HTTP_PORT = '', mqtt = '', ws = '', stomp = '', amqp = '', openwire = ''] = ports;
+  return {
+    HTTP_PORT,
+    ACTIVEMQ_MQTT_PORT: mqtt,
+    ACTIVEMQ_WS_PORT: ws,
+    ACTIVEMQ_STOMP_PORT: stomp,
+    ACTIVEMQ_AMQP_PORT: amqp,
+    ACTIVEMQ_OPENWIRE_PORT: openwire,
+  };
+}
+
+export interface UpPorts extends Record<string, string> {
+  HTTP_PORT: string;
+  ACTIVEMQ_MQTT_PORT: string;
+  ACTIVEMQ_WS_PORT: string;
+  ACTIVEMQ_STOMP_PORT: string;
+  ACTIVEMQ_AMQP_PORT: string;
+  ACTIVEMQ_OPENWIRE_PORT: string;
+}
+
+export function listen(port: number): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.on('error', () => {}).resume());
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => resolve(server));
+  });
+}
+
+export const close = (server: Server) => new Promise<void>((resolve) => server.close(() => resolve()));
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (typeof address === 'object' && address !== null) return address.port;
+  throw new Error('not listening on TCP');
+}
+
+/** The built command line as a child process. */
+export class CommandLine {
+  readonly exited: Promise<number | null>;
+  readonly #child: ChildProcess;
+  #out = '';
+  #changed: (() => void)[] = [];
+
+  constructor(args: readonly string[], settings: Readonly<Record<string, string>> = {}) {
+    this.#child = spawn(process.execPath, [MAIN, ...args], {
+      env: { ...process.env, ...settings },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (chunk: string) => {
+        this.#out += chunk;
+        for (const wake of this.#changed.splice(0)) wake();
+      });
+    }
+    this.exited = new Promise((resolve) => {
+      this.#child.once('close', (code) => {
+        resolve(code);
+        for (const wake of this.#changed.splice(0)) wake();
+      });
+    });
+  }
+
+  /** Both streams, as far as they have come. */
+  get output(): string {
+    return this.#out;
+  }
+
+  /** Resolves once the output matches; fails with the output if the process ends without. */
+  async says(pattern: RegExp): Promise<void> {
+    while (!pattern.test(this.#out)) {
+      if (this.#child.exitCode !== null) throw new Error(`ended without ${String(pattern)}:\n${this.#out}`);
+      await new Promise<void>((resolve) => this.#changed.push(resolve));
+    }
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Asks it to end, as Ctrl-C does, and resolves with its exit code. */
+  interrupt(): Promise<number | null> {
+    this.signal('SIGINT');
+    return this.exited;
+  }
+}

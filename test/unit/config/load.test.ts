@@ -1,0 +1,170 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the files under test have them
+import { describe, expect, it } from 'vitest';
+import type { Config } from '../../../bridge/config/config.js';
+import { formatDiagnostic, type LoadResult, loadConfig, parseConfig } from '../../../bridge/config/load.js';
+
+const noFiles = () => Promise.reject(new Error('no file'));
+const parse = (text: string, env: NodeJS.ProcessEnv = {}): Promise<LoadResult> =>
+  parseConfig(text, 'm.yaml', env, noFiles);
+
+async function configOf(text: string, env?: NodeJS.ProcessEnv): Promise<Config> {
+  const result = await parse(text, env);
+  if (!result.ok) throw new Error(result.diagnostics.map((one) => formatDiagnostic(one)).join('\n'));
+  return result.config;
+}
+
+async function problemsOf(text: string, env?: NodeJS.ProcessEnv): Promise<string[]> {
+  const result = await parse(text, env);
+  return (result.ok ? result.warnings : result.diagnostics).map((one) => formatDiagnostic(one));
+}
+
+const route = (rest: string, broker = 'type: activemq, host: localhost') =>
+  `version: 1\nbrokers: { mq: { ${broker} } }\nroutes: { r: { ${rest} } }\n`;
+
+const PLAIN = 'from: { mqtt: "a/{x}" }, to: { queue: "b.{x}" }';
+
+describe('defaults', () => {
+  it('are filled in for everything that a file leaves out', async () => {
+    const { brokers, routes, http } = await configOf(route(PLAIN));
+    expect(brokers.get('mq')).toMatchObject({ clientId: 'activemq-bridge', lanes: 4 });
+    expect([...(brokers.get('mq')?.endpoints ?? [])].map(([name, { port }]) => [name, port])).toEqual([
+      ['mqtt', 1883],
+      ['amqp', 5672],
+      ['stomp', 61613],
+    ]);
+    expect(routes[0]).toMatchObject({
+      enabled: true,
+      inFlight: 1000,
+      retry: { initial: 100, max: 10_000 },
+      deadLetter: 'bridge.dead-letter',
+      from: { qos: 1, session: 'durable', via: 'mqtt' },
+      to: [{ persistent: true, qos: 1, retain: false, via: 'stomp' }],
+    });
+    expect(http).toEqual({ host: '127.0.0.1', port: 8080 });
+  });
+
+  it('of `via` are the usual protocol of the type of broker', async () => {
+    const { routes } = await configOf(route(PLAIN, 'type: artemis, host: localhost'));
+    expect(routes[0]?.to[0]?.via).toBe('amqp');
+  });
+});
+
+describe('interpolation in a file', () => {
+  it('gives number and boolean fields what the text spells, and text fields the text', async () => {
+    const text = `${route(`${PLAIN}, inFlight: "\${N}", enabled: "\${ON}"`, 'type: activemq, host: h, username: "${N}", password: "${N}"')}http: { port: "\${N}" }\n`;
+    const { routes, http, brokers } = await configOf(text, { N: '12', ON: 'false' });
+    expect(routes[0]).toMatchObject({ inFlight: 12, enabled: false });
+    expect(http.port).toBe(12);
+    expect(brokers.get('mq')?.username).toBe('12');
+    expect(brokers.get('mq')?.password?.reveal()).toBe('12');
+  });
+
+  it('never changes the structure', async () => {
+    const { brokers, routes } = await configOf(route(PLAIN, 'type: activemq, host: h, username: "${EVIL}"'), {
+      EVIL: 'x, password: y }, other: { type: mqtt\nroutes: {}',
+    });
+    expect([...brokers.keys()]).toEqual(['mq']);
+    expect(routes).toHaveLength(1);
+  });
+
+  it('takes an empty account as none', async () => {
+    const { brokers } = await configOf(
+      route(PLAIN, 'type: activemq, host: h, username: "${U:-}", password: "${P:-}"'),
+    );
+    expect(brokers.get('mq')).not.toHaveProperty('username');
+    expect(brokers.get('mq')).not.toHaveProperty('password');
+  });
+
+  it('keeps passwords out of anything printed', async () => {
+    const config = await configOf(route(PLAIN, 'type: activemq, host: h, username: u, password: hunter2'));
+    expect(JSON.stringify([...config.brokers])).not.toContain('hunter2');
+  });
+});
+
+describe('files that a mapping names', () => {
+  const text = route(
+    PLAIN,
+    'type: activemq, host: h, username: u, password: "${file:secret}", tls: { ca: ca.pem }',
+  );
+
+  it('are looked for from the mapping file’s folder', async () => {
+    const asked: string[] = [];
+    const result = await parseConfig(text, '/etc/bridge/m.yaml', {}, async (path) => {
+      asked.push(path);
+      return Buffer.from('content\n');
+    });
+    expect(asked).toEqual(['/etc/bridge/secret', '/etc/bridge/ca.pem']);
+    expect(result.ok && result.config.brokers.get('mq')?.password?.reveal()).toBe('content');
+    expect(result.ok && result.config.brokers.get('mq')?.endpoints.get('mqtt')?.tls?.ca?.toString()).toBe(
+      'content\n',
+    );
+  });
+});
+
+describe('a file that cannot be taken at all', () => {
+  it('is named when it is not there', async () => {
+    const result = await loadConfig('no/such/file.yaml', {});
+    expect(!result.ok && result.diagnostics.map((one) => formatDiagnostic(one))).toEqual([
+      'no/such/file.yaml:1:1: error: the file cannot be read: there is no such file',
+    ]);
+  });
+
+  it('is refused when it is larger than 1 MiB', async () => {
+    expect(await problemsOf(`version: 1 # ${'x'.repeat(1024 * 1024)}`)).toEqual([
+      'm.yaml:1:1: error: the file is larger than 1048576 bytes',
+    ]);
+  });
+
+  it('is refused when it is nested too deeply', async () => {
+    const problems = await problemsOf('['.repeat(100_000));
+    expect(problems).toEqual([
+      expect.stringMatching(/^m\.yaml:1:\d+: error: the values are nested too deeply$/),
+    ]);
+  });
+});
+
+describe('warnings', () => {
+  it('come with a file that loads', async () => {
+    const text = `version: 1
+brokers: { mq: { type: activemq, host: localhost } }
+routes:
+  a: { from: { queue: in }, to: { queue: x } }
+  b: { from: { queue: in }, to: { queue: y } }
+  c: { from: { mqtt: "t/{topic}" }, to: { queue: "z.{topic}" } }
+`;
+    const problems = await problemsOf(text);
+    expect((await parse(text)).ok).toBe(true);
+    expect(problems).toHaveLength(2);
+    expect(problems[0]).toMatch(/^m\.yaml:5:23: warning: the route "a" takes from this queue too/);
+    expect(problems[1]).toMatch(/^m\.yaml:6:22: warning: the capture \{topic\} hides/);
+  });
+});
+
+describe('the mark under a problem', () => {
+  it('stands under its place, and passwords of that line are stars', () => {
+    const line = '  mq: { password: "hunter2", typ: x }';
+    const diagnostic = {
+      file: 'm.yaml',
+      line: 2,
+      column: 30,
+      severity: 'error',
+      message: 'unknown key',
+    } as const;
+    expect(formatDiagnostic(diagnostic, `brokers:\n${line}\n`)).toBe(
+      [
+        'm.yaml:2:30: error: unknown key',
+        '    mq: { password: *********, typ: x }',
+        `  ${' '.repeat(29)}^`,
+      ].join('\n'),
+    );
+  });
+});
+
+it('ten thousand routes are checked without comparing each with each', async () => {
+  const routes = Array.from(
+    { length: 10_000 },
+    (_, i) => `  r${i}: { from: { mqtt: c/${i} }, to: { queue: q.${i} } }`,
+  );
+  const text = `version: 1\nbrokers: { mq: { type: activemq, host: localhost } }\nroutes:\n${routes.join('\n')}\n`;
+  expect((await configOf(text)).routes).toHaveLength(10_000);
+});

@@ -1,0 +1,46 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { formatDiagnostic, type LoadResult, loadConfig } from '../../../bridge/config/load.js';
+import { mappingJsonSchema } from '../../../bridge/config/schema.js';
+
+const at = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+const yamlIn = (folder: string) => readdirSync(at(folder)).filter((name) => name.endsWith('.yaml'));
+
+/** What the files under test/config refer to. */
+const ENV = { SECRET_WORD: 'correct-horse', SECRET_HOLE: '{staple}', BRIDGE_PASSWORD: 'battery' };
+
+function lines(result: LoadResult, folder: string): string {
+  const diagnostics = result.ok ? result.warnings : result.diagnostics;
+  return diagnostics.map((one) => `${formatDiagnostic(one).replace(at(folder), '')}\n`).join('');
+}
+
+describe('a mapping file that is wrong', () => {
+  it.each(yamlIn('test/config/bad'))('%s gives exactly the diagnostics in its .txt', async (name) => {
+    const file = at(`test/config/bad/${name}`);
+    const result = await loadConfig(file, ENV);
+    expect(result.ok).toBe(false);
+    const found = lines(result, 'test/config/bad/');
+    for (const secret of Object.values(ENV)) expect(found).not.toContain(secret);
+    expect(found).toBe(readFileSync(file.replace(/yaml$/, 'txt'), 'utf8'));
+  });
+});
+
+describe('a mapping file that is right', () => {
+  it.each(yamlIn('test/config/good'))('%s loads without a warning', async (name) => {
+    const result = await loadConfig(at(`test/config/good/${name}`), ENV);
+    expect(lines(result, 'test/config/good/')).toBe('');
+    expect(result.ok).toBe(true);
+  });
+
+  it.each(yamlIn('mappings'))('mappings/%s loads without a warning in an empty environment', async (name) => {
+    const result = await loadConfig(at(`mappings/${name}`), {});
+    expect(lines(result, 'mappings/')).toBe('');
+    expect(result.ok).toBe(true);
+  });
+});
+
+it('mappings/mapping.schema.json is what config/schema.ts makes', () => {
+  const written: unknown = JSON.parse(readFileSync(at('mappings/mapping.schema.json'), 'utf8'));
+  expect(JSON.parse(JSON.stringify(mappingJsonSchema()))).toEqual(written);
+});

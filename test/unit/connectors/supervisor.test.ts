@@ -1,0 +1,123 @@
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Backoff } from '../../../bridge/connectors/backoff.js';
+import type { Connection, Endpoint } from '../../../bridge/connectors/connector.js';
+import { MemoryBroker } from '../../../bridge/connectors/memory/memory-broker.js';
+import { Supervisor } from '../../../bridge/connectors/supervisor.js';
+import { BridgeError } from '../../../bridge/errors.js';
+import { silentLog } from '../../../bridge/observability/log.js';
+import { eventually } from '../../support/eventually.js';
+
+const endpoint: Endpoint = {
+  broker: 'b',
+  brokerType: 'activemq',
+  protocol: 'mqtt',
+  host: 'memory',
+  port: 0,
+  clientId: 'supervised',
+  cleanSession: true,
+  connectTimeout: 1_000,
+  idleTimeout: 1_000,
+};
+
+describe('a supervisor', () => {
+  const running: Supervisor[] = [];
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((supervisor) => supervisor.stop()));
+  });
+
+  const supervise = (
+    broker: MemoryBroker,
+    onUp: (connection: Connection) => Promise<void> = async () => {},
+  ) => {
+    const events: string[] = [];
+    const supervisor = new Supervisor({
+      name: 'source of a route',
+      endpoint,
+      connect: broker.connect,
+      log: silentLog,
+      onUp: async (connection) => {
+        events.push('up');
+        await onUp(connection);
+      },
+      onDown: (reason) => events.push(reason.code),
+    });
+    running.push(supervisor);
+    supervisor.start();
+    return { supervisor, events };
+  };
+
+  it('replaces a connection that was lost', async () => {
+    const broker = new MemoryBroker();
+    const { supervisor, events } = supervise(broker);
+    await eventually(() => supervisor.status().state === 'up');
+    broker.dropConnections();
+    await eventually(() => events.length === 3);
+    expect(events).toEqual(['up', 'connection-lost', 'up']);
+    expect(supervisor.status().reason).toBeUndefined();
+  });
+
+  it('says why it waits, and comes up when the broker does', async () => {
+    const broker = new MemoryBroker();
+    broker.down = true;
+    const { supervisor } = supervise(broker);
+    const waiting = await eventually(() =>
+      supervisor.status().attempts > 1 ? supervisor.status() : undefined,
+    );
+    expect(waiting).toMatchObject({
+      name: 'source of a route',
+      broker: 'b',
+      reason: { message: 'b is down' },
+    });
+    broker.down = false;
+    await eventually(() => supervisor.status().state === 'up');
+  });
+
+  it('counts a connection whose subscription was refused as failed, and closes it', async () => {
+    const broker = new MemoryBroker();
+    let refusals = 0;
+    let closed: Promise<BridgeError> | undefined;
+    const { supervisor, events } = supervise(broker, async (connection) => {
+      if (refusals++ > 0) return;
+      closed = connection.lost;
+      throw new BridgeError('subscription-refused', 'no such topic');
+    });
+    await eventually(() => supervisor.status().state === 'up');
+    expect(events).toEqual(['up', 'subscription-refused', 'up']);
+    await closed;
+  });
+
+  it('does not come back after stop', async () => {
+    const broker = new MemoryBroker();
+    const { supervisor, events } = supervise(broker);
+    await eventually(() => supervisor.status().state === 'up');
+    await supervisor.stop();
+    expect(supervisor.status().state).toBe('stopped');
+    expect(events).toEqual(['up', 'connection-lost']);
+  });
+});
+
+describe('backoff', () => {
+  it('waits between half of the first wait and the ceiling, whatever was drawn', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
+        fc.nat(50),
+        (drawn, failures) => {
+          const backoff = new Backoff({ initial: 100, max: 5_000, random: () => drawn });
+          for (let i = 0; i < failures; i++) backoff.next();
+          const wait = backoff.next();
+          expect(wait).toBeGreaterThanOrEqual(50);
+          expect(wait).toBeLessThanOrEqual(5_000);
+        },
+      ),
+    );
+  });
+
+  it('doubles its ceiling, and starts anew after a reset', () => {
+    const backoff = new Backoff({ initial: 100, max: 1_000, random: () => 0.999_999 });
+    expect([1, 2, 3, 4, 5].map(() => Math.round(backoff.next()))).toEqual([100, 200, 400, 800, 1000]);
+    backoff.reset();
+    expect(Math.round(backoff.next())).toBe(100);
+  });
+});

@@ -1,0 +1,114 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const BRIDGE = fileURLToPath(new URL('../../bridge/', import.meta.url));
+
+/**
+ * What each part of bridge/ may import of ours besides itself: folders (and all below them) or single files.
+ * Dependencies point one way: cli -> bridge -> flow -> connectors/connector.ts.
+ */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  'main.ts': ['cli', 'errors.ts', 'observability'],
+  'bridge.ts': [
+    'config/config.ts',
+    'connectors',
+    'flow',
+    'message',
+    'routing',
+    'observability',
+    'errors.ts',
+    'secret.ts',
+    'status.ts',
+  ],
+  'errors.ts': [],
+  'secret.ts': [],
+  'status.ts': ['connectors/connector.ts', 'errors.ts'],
+  cli: ['bridge.ts', 'config', 'http', 'launch', 'observability', 'errors.ts', 'status.ts'],
+  config: ['connectors/connector.ts', 'connectors/flavours', 'message', 'routing', 'errors.ts', 'secret.ts'],
+  routing: ['message', 'errors.ts'],
+  message: ['routing', 'errors.ts'],
+  flow: [
+    'config/config.ts',
+    'connectors/connector.ts',
+    'connectors/supervisor.ts',
+    'connectors/backoff.ts',
+    'message',
+    'routing',
+    'observability',
+    'errors.ts',
+    'status.ts',
+  ],
+  connectors: ['message', 'observability', 'errors.ts', 'secret.ts', 'status.ts'],
+  'connectors/flavours': ['connectors/connector.ts', 'message', 'errors.ts'],
+  'connectors/memory': [
+    'connectors/connector.ts',
+    'connectors/flavours',
+    'message',
+    'errors.ts',
+    'secret.ts',
+  ],
+  'connectors/mqtt': ['connectors/connector.ts', 'connectors/flavours', 'message', 'errors.ts', 'secret.ts'],
+  'connectors/amqp': ['connectors/connector.ts', 'connectors/flavours', 'message', 'errors.ts', 'secret.ts'],
+  'connectors/stomp': ['connectors/connector.ts', 'connectors/flavours', 'message', 'errors.ts', 'secret.ts'],
+  // connector.ts for the names of protocols, which are part of a status.
+  http: ['status.ts', 'config/config.ts', 'connectors/connector.ts', 'observability', 'errors.ts'],
+  launch: ['errors.ts', 'observability', 'secret.ts'],
+  observability: ['errors.ts'],
+};
+
+const files = readdirSync(BRIDGE, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => file.split(sep).join('/'));
+
+/** The most specific part that a file belongs to. */
+function partOf(file: string): string | undefined {
+  return Object.keys(MAY_IMPORT)
+    .filter((part) => within(file, part))
+    .sort((a, b) => b.length - a.length)[0];
+}
+
+function within(file: string, part: string): boolean {
+  return file === part || file.startsWith(`${part}/`);
+}
+
+/** Every relative import, export-from and dynamic import of a file, as a path under bridge/. */
+function importsOf(file: string): string[] {
+  const source = readFileSync(join(BRIDGE, file), 'utf8');
+  const found = source.matchAll(/(?:\bfrom\s*|\bimport\s*\(?\s*)['"](\.[^'"]+)['"]/g);
+  return [...found].map(([, path = '']) =>
+    relative(BRIDGE, join(BRIDGE, dirname(file), path))
+      .split(sep)
+      .join('/')
+      .replace(/\.js$/, '.ts'),
+  );
+}
+
+function forbidden(file: string): string[] {
+  const part = partOf(file);
+  if (part === undefined) return [`${file} belongs to no part of the layout`];
+  const allowed = [part, ...(MAY_IMPORT[part] ?? [])];
+  return importsOf(file)
+    .filter((target) => {
+      // A folder's parts with an entry of their own (one connector) are not the folder's.
+      const own = partOf(target) === part;
+      return !own && !allowed.some((one) => one !== part && within(target, one));
+    })
+    .map((target) => `${file} imports ${target}`);
+}
+
+describe('dependencies point one way', () => {
+  it('and the test sees imports at all', () => {
+    expect(importsOf('config/load.ts')).toContain('config/build.ts');
+    expect(files).toContain('connectors/connector.ts');
+  });
+
+  it.each(Object.keys(MAY_IMPORT))('%s', (part) => {
+    expect(files.filter((file) => partOf(file) === part).flatMap(forbidden)).toEqual([]);
+  });
+
+  it('and every file belongs to a part', () => {
+    expect(files.filter((file) => partOf(file) === undefined)).toEqual([]);
+  });
+});

@@ -1,0 +1,288 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { HttpConfig } from '../../../bridge/config/config.js';
+import { BridgeError } from '../../../bridge/errors.js';
+import { type HttpServer, startHttp } from '../../../bridge/http/server.js';
+import { type Fields, type Log, silentLog } from '../../../bridge/observability/log.js';
+import type { BridgeStatus } from '../../../bridge/status.js';
+
+const RUNNING: BridgeStatus = {
+  ready: true,
+  state: 'running',
+  startedAt: '2026-01-01T00:00:00.000Z',
+  connections: [
+    {
+      name: 'source room-to-jms',
+      broker: 'activemq',
+      protocol: 'mqtt',
+      state: 'up',
+      since: '2026-01-01T00:00:01.000Z',
+      attempts: 0,
+    },
+  ],
+  routes: [
+    {
+      name: 'room-to-jms',
+      state: 'running',
+      received: 3,
+      delivered: 2,
+      retried: 0,
+      deadLettered: 0,
+      inFlight: 1,
+    },
+  ],
+};
+
+const BROKER_DOWN: BridgeStatus = {
+  ...RUNNING,
+  ready: false,
+  connections: [
+    {
+      name: 'source room-to-jms',
+      broker: 'activemq',
+      protocol: 'mqtt',
+      state: 'waiting',
+      since: '2026-01-01T00:00:01.000Z',
+      attempts: 4,
+      reason: { code: 'connection-failed', message: 'connect ECONNREFUSED 127.0.0.1:1883' },
+    },
+  ],
+};
+
+let webRoot: string;
+let server: HttpServer | undefined;
+
+beforeEach(async () => {
+  webRoot = await mkdtemp(join(tmpdir(), 'bridge-http-'));
+  await writeFile(join(webRoot, 'index.html'), '<!doctype html><title>the page</title>');
+});
+
+afterEach(async () => {
+  await server?.close();
+  server = undefined;
+  await rm(webRoot, { recursive: true });
+});
+
+interface Given {
+  readonly status?: () => BridgeStatus;
+  readonly config?: Partial<HttpConfig>;
+  readonly log?: Log;
+}
+
+/** A running server; the answer fetches a path from it. */
+async function serving({ status = () => RUNNING, config = {}, log = silentLog }: Given = {}) {
+  server = await startHttp({ config: { host: '127.0.0.1', port: 0, ...config }, status, log, webRoot });
+  const base = `http://127.0.0.1:${server.port}`;
+  return (path: string, init?: RequestInit) => fetch(base + path, init);
+}
+
+describe('health', () => {
+  it('is 200 everywhere when the bridge is ready', async () => {
+    const get = await serving();
+    expect((await get('/health/live')).status).toBe(200);
+    const ready = await get('/health/ready');
+    expect(ready.status).toBe(200);
+    expect(await ready.json()).toEqual({ ready: true, reasons: [] });
+    const health = await get('/health');
+    expect(health.status).toBe(200);
+    expect(await health.json()).toEqual({ ...RUNNING, reasons: [] });
+  });
+
+  it('is 503 with broker, protocol and reason when a broker is down, and the process stays live', async () => {
+    const get = await serving({ status: () => BROKER_DOWN });
+    const reasons = [
+      'broker activemq, MQTT (source room-to-jms): connect ECONNREFUSED 127.0.0.1:1883 ' +
+        '[connection-failed, 4 attempts so far]',
+    ];
+    const ready = await get('/health/ready');
+    expect(ready.status).toBe(503);
+    expect(await ready.json()).toEqual({ ready: false, reasons });
+    const health = await get('/health');
+    expect(health.status).toBe(503);
+    expect(await health.json()).toMatchObject({
+      ready: false,
+      reasons,
+      connections: BROKER_DOWN.connections,
+    });
+    expect((await get('/health/live')).status).toBe(200);
+  });
+
+  it('asks for the status each time', async () => {
+    let now = BROKER_DOWN;
+    const get = await serving({ status: () => now });
+    expect((await get('/health/ready')).status).toBe(503);
+    now = RUNNING;
+    expect((await get('/health/ready')).status).toBe(200);
+  });
+
+  it('says that a draining bridge is not ready although its connections are up', async () => {
+    const get = await serving({ status: () => ({ ...RUNNING, state: 'draining' }) });
+    const ready = await get('/health/ready');
+    expect(ready.status).toBe(503);
+    expect(await ready.json()).toEqual({
+      ready: false,
+      reasons: ['the bridge is stopping: it takes no new messages'],
+    });
+  });
+
+  it('always has a reason when it is not ready', async () => {
+    const get = await serving({ status: () => ({ ...RUNNING, ready: false, connections: [], routes: [] }) });
+    expect(await (await get('/health/ready')).json()).toEqual({
+      ready: false,
+      reasons: ['a route is not subscribed yet'],
+    });
+  });
+
+  it('is never cached', async () => {
+    const get = await serving();
+    expect((await get('/health/ready')).headers.get('cache-control')).toBe('no-store');
+  });
+});
+
+describe('api', () => {
+  it('lists the routes', async () => {
+    const get = await serving();
+    expect(await (await get('/api/routes')).json()).toEqual(RUNNING.routes);
+  });
+
+  it('makes room IDs of 96 bits that are safe in topics, links and arguments', async () => {
+    const get = await serving();
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, () => get('/api/rooms', { method: 'POST' })),
+    );
+    const ids = new Set<unknown>();
+    for (const answer of answers) {
+      expect(answer.status).toBe(201);
+      const { id } = (await answer.json()) as { id: unknown };
+      expect(id).toMatch(/^[A-Za-z0-9][A-Za-z0-9_-]{15}$/);
+      ids.add(id);
+    }
+    expect(ids.size).toBe(200);
+  });
+
+  it('tells the page where MQTT over WebSocket is', async () => {
+    const get = await serving({ config: { chat: 'ws://localhost:61614' } });
+    expect(await (await get('/api/settings')).json()).toEqual({ mqttWebSocketUrl: 'ws://localhost:61614' });
+  });
+
+  it('says null when the mapping file names no WebSocket', async () => {
+    const get = await serving();
+    expect(await (await get('/api/settings')).json()).toEqual({ mqttWebSocketUrl: null });
+  });
+});
+
+describe('page and headers', () => {
+  it('serves the built page', async () => {
+    const get = await serving();
+    const page = await get('/');
+    expect(page.headers.get('content-type')).toContain('text/html');
+    expect(await page.text()).toContain('the page');
+  });
+
+  it('serves nothing outside of the page directory', async () => {
+    const get = await serving();
+    expect((await get('/%2e%2e/%2e%2e/package.json')).status).not.toBe(200);
+    expect((await get('/..%2f..%2fpackage.json')).status).not.toBe(200);
+  });
+
+  it('allows scripts from itself and connections to the chat broker only', async () => {
+    const get = await serving({ config: { chat: 'ws://localhost:61614/mqtt?a=;script-src *' } });
+    const { headers } = await get('/');
+    expect(headers.get('content-security-policy')).toBe(
+      "default-src 'self'; connect-src 'self' ws://localhost:61614; base-uri 'none'; form-action 'self'; " +
+        "frame-ancestors 'none'; object-src 'none'",
+    );
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('referrer-policy')).toBe('no-referrer');
+    expect(headers.get('x-powered-by')).toBeNull();
+  });
+
+  it('opens no connection for a chat setting that is no WebSocket URL', async () => {
+    const get = await serving({ config: { chat: 'http://elsewhere.example' } });
+    expect((await get('/')).headers.get('content-security-policy')).toContain("connect-src 'self';");
+  });
+});
+
+describe('errors', () => {
+  const json = { 'content-type': 'application/json' };
+
+  it.each([
+    ['an unknown path', 404, 'not-found', '/nothing', undefined],
+    ['a method that is not offered', 404, 'not-found', '/api/routes', { method: 'DELETE' }],
+    ['malformed JSON', 400, 'bad-request', '/api/rooms', { method: 'POST', headers: json, body: '{"a":' }],
+    [
+      'a body over 10 kB',
+      413,
+      'body-too-large',
+      '/api/rooms',
+      { method: 'POST', headers: json, body: JSON.stringify('x'.repeat(11_000)) },
+    ],
+    ['malformed percent-encoding', 404, 'not-found', '/%zz', undefined],
+  ])('%s is %i %s as JSON', async (_case, status, code, path, init) => {
+    const get = await serving();
+    const answer = await get(path, init);
+    expect(answer.status).toBe(status);
+    expect(await answer.json()).toEqual({ error: { code, message: expect.any(String) } });
+  });
+
+  it('keeps what went wrong inside for the log: no text of it, no stack in the answer', async () => {
+    const logged: Array<Fields | undefined> = [];
+    const log = { ...silentLog, error: (_event: string, fields?: Fields) => logged.push(fields) };
+    const get = await serving({
+      log,
+      status: () => {
+        throw new Error('inner detail');
+      },
+    });
+    const answer = await get('/health');
+    expect(answer.status).toBe(500);
+    const text = await answer.text();
+    expect(text).not.toContain('inner detail');
+    expect(text).not.toContain('server.ts');
+    expect(JSON.parse(text)).toMatchObject({ error: { code: 'internal' } });
+    expect(logged).toEqual([{ method: 'GET', path: '/health', reason: 'inner detail' }]);
+  });
+});
+
+describe('start and close', () => {
+  it('names address and setting when the port is in use', async () => {
+    await serving();
+    const port = server?.port ?? 0;
+    const second = startHttp({
+      config: { host: '127.0.0.1', port },
+      status: () => RUNNING,
+      log: silentLog,
+      webRoot,
+    });
+    const error: unknown = await second.then(undefined, (reason: unknown) => reason);
+    expect(error).toBeInstanceOf(BridgeError);
+    expect(error).toMatchObject({
+      code: 'missing-prerequisite',
+      message:
+        `cannot listen on 127.0.0.1:${port}: another program listens there already; ` +
+        'set http.port (or http.host) in the mapping file, or HTTP_PORT in the environment',
+    });
+  });
+
+  it('closes although a client keeps its connection open and silent', async () => {
+    const get = await serving();
+    await (await get('/health/live')).text();
+    const stuck = connect(server?.port ?? 0, '127.0.0.1');
+    const ended = new Promise<void>((resolve) => stuck.once('close', () => resolve()));
+    stuck.on('error', () => {});
+    await new Promise<void>((resolve) => stuck.once('connect', () => resolve()));
+    stuck.write('GET /health HTTP/1.1\r\n');
+    await server?.close();
+    await ended;
+    await expect(get('/health/live')).rejects.toThrow();
+  });
+
+  it('closes once however often it is asked to', async () => {
+    await serving();
+    await Promise.all([server?.close(), server?.close()]);
+    await server?.close();
+  });
+});

@@ -1,0 +1,2 @@
+/** Builds the chat page into `outdir` (by default dist/web). Rejects when a source does not compile. */
+export function buildPage(outdir?: string): Promise<void>;
