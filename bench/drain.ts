@@ -61,21 +61,25 @@ export async function drain(
   try {
     const outcome = await Promise.race([
       reader.done,
-      once(child, 'exit').then(([code]) => {
-        throw new Error(`${peer.name} ended early with exit code ${String(code)}`);
-      }),
+      endedEarly(child, peer.name),
       delay(LIMIT, undefined, { ref: false }).then(() => reader.sofar()),
     ]);
     const usage = await usageOf(child.pid ?? 0);
     return { broker: label, peer: peer.name, ...outcome, ...usage };
   } finally {
     reader.close();
-    const exited = child.exitCode === null ? once(child, 'exit') : Promise.resolve();
     child.removeAllListeners('exit');
+    const exited = child.exitCode === null ? once(child, 'exit') : Promise.resolve();
     child.kill('SIGKILL');
     await exited;
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function endedEarly(child: ChildProcess, name: string): Promise<never> {
+  return new Promise((_, reject) => {
+    child.once('exit', (code) => reject(new Error(`${name} ended early with exit code ${String(code)}`)));
+  });
 }
 
 async function connectMqtt({ broker }: Job, clientId: string, clean: boolean): Promise<mqtt.MqttClient> {

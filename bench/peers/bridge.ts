@@ -33,7 +33,9 @@ routes:
 http: { port: 0 }
 `,
       );
-      return spawn(process.execPath, [MAIN, 'run', file], { stdio: ['ignore', 'ignore', 'inherit'] });
+      return spawn(process.execPath, [MAIN, 'run', file, '--log-level', 'warn'], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      });
     },
   };
 }

@@ -17,8 +17,9 @@ describeAgainst('STOMP, ActiveMQ Classic', startClassic, {
   connect: connectStomp,
   capabilities,
 });
+// Artemis marks only what it counts as delivered, which is not all that was handed over (seen with 2.40.0).
 describeAgainst('STOMP, ActiveMQ Artemis', startArtemis, {
   protocol: 'stomp',
   connect: connectStomp,
-  capabilities,
+  capabilities: { ...capabilities, marksRedelivery: false },
 });

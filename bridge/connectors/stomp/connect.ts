@@ -9,8 +9,11 @@ import { connectClient, createClient, handleFrames, type IncomingFrame, type Sto
 import { StompSink } from './sink.js';
 import { StompSource } from './source.js';
 
-/** Messages a broker may hand over without acknowledgement; a route's `inFlight` counts what of them is at work. */
-const PREFETCH = 1_000;
+/**
+ * Messages a broker may hand over without acknowledgement; what of them is at work counts in a route's `inFlight`. Not 1,000:
+ * Classic takes that for its own default and gives a durable subscription 100 (seen with 6.1.8 over MQTT).
+ */
+const PREFETCH = 1_024;
 /** Milliseconds that a polite end may take. */
 const CLOSE_LIMIT = 1_500;
 
@@ -57,8 +60,9 @@ function shakeHands(endpoint: Endpoint, stop: AbortSignal): Promise<{ socket: So
   return new Promise((resolve, reject) => {
     const fail = (error: unknown) => {
       cleanUp();
-      client.destroy();
+      // First the reason: destroying the client is reported as an end of its own.
       reject(asBridgeError(error, 'connection-failed', `cannot connect to ${placeOf(endpoint)}`));
+      client.destroy();
     };
     const onAbort = () => fail(new Error('the bridge is stopping'));
     const deadline = setTimeout(() => fail(new Error('it does not answer')), endpoint.connectTimeout);
