@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../test/support/brokers.js';
 import type { Peer } from '../drain.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/bridge/main.js', import.meta.url));
@@ -12,6 +13,7 @@ export function bridgePeer(via: 'stomp' | 'amqp'): Peer {
     name: `activemq-bridge, via: ${via}`,
     sessionId: (id) => `${id}-drain`,
     start: async ({ broker, id, queue, folder }) => {
+      const port = await freePort();
       const file = join(folder, 'mapping.yaml');
       const { host, ports, accounts } = broker;
       await writeFile(
@@ -30,12 +32,20 @@ routes:
   drain:
     from: { mqtt: "${id}/{room}/messages" }
     to: { queue: ${queue}, via: ${via}, properties: { room: "{room}" } }
-http: { port: 0 }
+http: { port: ${port} }
 `,
       );
-      return spawn(process.execPath, [MAIN, 'run', file, '--log-level', 'warn'], {
+      const child = spawn(process.execPath, [MAIN, 'run', file, '--log-level', 'warn'], {
         stdio: ['ignore', 'ignore', 'inherit'],
       });
+      return { child, moved: () => delivered(port) };
     },
   };
+}
+
+async function delivered(port: number): Promise<number> {
+  const answer = await fetch(`http://127.0.0.1:${port}/api/routes`).catch(() => undefined);
+  if (answer === undefined) return 0;
+  const [route] = (await answer.json()) as { delivered: number }[];
+  return route?.delivered ?? 0;
 }

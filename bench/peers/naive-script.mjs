@@ -14,6 +14,7 @@ const waiting = new Map();
 sender.on('accepted', ({ delivery }) => {
   waiting.get(delivery.id)?.();
   waiting.delete(delivery.id);
+  process.stdout.write('.');
 });
 
 sender.once('sendable', () => {

@@ -19,10 +19,16 @@ export function naivePeer(): Peer {
         topicFilter,
         address: broker.type === 'activemq' ? `queue://${queue}` : queue,
       };
-      return spawn(process.execPath, [SCRIPT], {
-        stdio: ['ignore', 'ignore', 'inherit'],
+      const child = spawn(process.execPath, [SCRIPT], {
+        stdio: ['ignore', 'pipe', 'inherit'],
         env: { ...process.env, JOB: JSON.stringify(job) },
       });
+      // One byte a message.
+      let count = 0;
+      child.stdout.on('data', (chunk: Buffer) => {
+        count += chunk.length;
+      });
+      return { child, moved: async () => count };
     },
   };
 }
