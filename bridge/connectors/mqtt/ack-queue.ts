@@ -1,60 +1,65 @@
-/** One packet whose acknowledgement is held. */
-export interface HeldAck {
-  /** Says that it may leave; it does when every older one has left. */
-  ready(): void;
+import { Fifo } from './fifo.js';
+
+/** What answers a PUBLISH: PUBACK for QoS 1, PUBREC for QoS 2. */
+export interface Ack {
+  readonly qos: 1 | 2;
+  readonly packetId: number;
 }
 
-interface Slot {
-  readonly packet: Buffer;
-  ready: boolean;
+/** One held acknowledgement; give it back to `release`. */
+export interface HeldAck extends Ack {
+  released: boolean;
 }
 
 /**
- * Holds acknowledgements apart from reading, and lets them leave in arrival order only (MQTT 3.1.1 section 4.6 asks for
- * that order), in one write a turn. Memory: bounded by the source's credit, 4 bytes of packet each.
+ * Holds acknowledgements until their messages are safe and lets them leave in the order in which the messages arrived
+ * (MQTT 3.1.1, 4.6), whatever the order of release. Bounded by the owner, which holds one for each message it handed over.
  */
 export class AckQueue {
-  readonly #write: (bytes: Buffer) => void;
-  #slots: Slot[] = [];
-  #scheduled = false;
+  readonly #held = new Fifo<HeldAck>();
 
-  constructor(write: (bytes: Buffer) => void) {
-    this.#write = write;
+  /** Call it in arrival order. */
+  hold(qos: 1 | 2, packetId: number): HeldAck {
+    const ack = { qos, packetId, released: false };
+    this.#held.push(ack);
+    return ack;
   }
 
-  /** Takes the place of a packet that just arrived; `packet` is what will acknowledge it. */
-  hold(packet: Buffer): HeldAck {
-    const slot: Slot = { packet, ready: false };
-    this.#slots.push(slot);
-    return {
-      ready: () => {
-        slot.ready = true;
-        if (this.#slots[0] !== slot || this.#scheduled) return;
-        this.#scheduled = true;
-        setImmediate(() => this.flush());
-      },
-    };
+  /** True when something may leave now. */
+  release(ack: HeldAck): boolean {
+    ack.released = true;
+    return this.#held.peek()?.released === true;
   }
 
-  /** Writes what may leave now. */
-  flush(): void {
-    this.#scheduled = false;
-    const open = this.#slots.findIndex((slot) => !slot.ready);
-    const leaving = this.#slots.splice(0, open === -1 ? this.#slots.length : open);
-    if (leaving.length > 0) this.#write(Buffer.concat(leaving.map(({ packet }) => packet)));
+  /** Takes out all that may leave, oldest first: the released ones that have no unreleased one before them. */
+  takeReleased(): Ack[] {
+    const leaving: Ack[] = [];
+    while (this.#held.peek()?.released === true) {
+      const ack = this.#held.shift();
+      if (ack !== undefined) leaving.push(ack);
+    }
+    return leaving;
   }
 
-  get size(): number {
-    return this.#slots.length;
+  /** Forgets everything: acknowledgements of a dead connection mean other messages on the next one. */
+  clear(): void {
+    this.#held.clear();
   }
 }
 
-/** A PUBACK (MQTT 3.1.1 section 3.4). */
-export function puback(packetId: number): Buffer {
-  return Buffer.from([0x40, 2, packetId >> 8, packetId & 0xff]);
-}
+/** First byte of the packet (MQTT 3.1.1, 3.4.1 and 3.5.1). */
+const FIRST_BYTE = { 1: 0x40, 2: 0x50 } as const;
+const REMAINING_LENGTH = 2;
+const PACKET_SIZE = 4;
 
-/** A PUBREC (MQTT 3.1.1 section 3.5). */
-export function pubrec(packetId: number): Buffer {
-  return Buffer.from([0x50, 2, packetId >> 8, packetId & 0xff]);
+/** All of them as one piece, for one write: a socket write a packet costs more than everything else about it. */
+export function encodeAcks(acks: readonly Ack[]): Buffer {
+  const bytes = Buffer.allocUnsafe(acks.length * PACKET_SIZE);
+  acks.forEach(({ qos, packetId }, index) => {
+    const at = index * PACKET_SIZE;
+    bytes[at] = FIRST_BYTE[qos];
+    bytes[at + 1] = REMAINING_LENGTH;
+    bytes.writeUInt16BE(packetId, at + 2);
+  });
+  return bytes;
 }

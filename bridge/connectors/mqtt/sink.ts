@@ -1,102 +1,114 @@
-import type { MqttClient } from 'mqtt';
-import { asBridgeError, BridgeError } from '../../errors.js';
+import { BridgeError } from '../../errors.js';
+import { describeAddress } from '../../message/address.js';
 import type { OutboundMessage } from '../../message/message.js';
-import type { Endpoint, Sink, SinkSpec } from '../connector.js';
-import { placeOf } from './errors.js';
+import type { Sink, SinkSpec } from '../connector.js';
+import type { Wire } from './connection.js';
+import { lostError, place } from './errors.js';
+import { Fifo } from './fifo.js';
+import { checkSize, checkTopic } from './topic.js';
 
-/** MQTT 3.1.1 section 4.7.3. */
-const LONGEST_TOPIC = 65_535;
+/** There are no more packet ids (MQTT 3.1.1, 2.3.1). */
+const MAX_WINDOW = 65_535;
 
-interface Pending {
+/** One call of `send`: waiting for room in the window, then published, then settled. */
+interface Send {
   readonly message: OutboundMessage;
-  readonly resolve: () => void;
-  readonly reject: (error: BridgeError) => void;
-  /** Undefined until it was published. */
-  deadline?: number;
+  readonly payload: Buffer;
+  readonly settle: (error?: BridgeError) => void;
+  state: 'waiting' | 'published' | 'settled';
 }
 
-/** Publishes, at most `window` without an answer. What waits beyond it is bounded by the flow's credit. */
+/**
+ * Publishes with many packets unanswered. QoS 0 is done when written, 1 on PUBACK, 2 on PUBCOMP. Holds as many messages as
+ * its callers have sends open: they bound what waits here. On ActiveMQ Classic a PUBACK is no proof of permission: it
+ * acknowledges and discards what the account may not write.
+ */
 export class MqttSink implements Sink {
-  readonly #client: MqttClient;
-  readonly #endpoint: Endpoint;
-  readonly #spec: SinkSpec;
-  readonly #published = new Set<Pending>();
-  #waiting: Pending[] = [];
-  #reason: BridgeError | undefined;
-  readonly #sweep: NodeJS.Timeout;
+  readonly #window: number;
+  readonly #waiting = new Fifo<Send>();
+  readonly #published = new Set<Send>();
+  /** Given up, yet their packet ids stay taken: an id that is used again would take the late answer for its own. */
+  #unanswered = 0;
 
-  constructor(client: MqttClient, endpoint: Endpoint, spec: SinkSpec) {
-    this.#client = client;
-    this.#endpoint = endpoint;
-    this.#spec = spec;
-    this.#sweep = setInterval(() => this.#expire(), Math.max(50, spec.sendTimeout / 10)).unref();
+  constructor(
+    readonly wire: Wire,
+    readonly spec: SinkSpec,
+  ) {
+    this.#window = Math.max(1, Math.min(spec.window, MAX_WINDOW));
+    wire.onEnd((reason) => this.#rejectAll(reason));
   }
 
-  send(message: OutboundMessage): Promise<void> {
-    const unfit = unfitTopic(message.to.name);
-    if (unfit !== undefined) return Promise.reject(new BridgeError('destination-refused', unfit));
+  async send(message: OutboundMessage): Promise<void> {
+    checkTopic(message.to);
+    const payload = typeof message.body === 'string' ? Buffer.from(message.body) : message.body;
+    checkSize(message.to, payload);
+    const { ended } = this.wire;
+    if (ended !== undefined) throw lostBy(ended);
+    // mqtt.js would keep it for a next connection that never comes.
+    if (!this.wire.client.connected || this.wire.client.disconnecting)
+      throw lostError(this.wire.endpoint, 'the connection is closing');
     return new Promise((resolve, reject) => {
-      if (this.#reason !== undefined) {
-        reject(this.#reason);
-        return;
-      }
-      this.#waiting.push({ message, resolve, reject });
+      const timer = setTimeout(() => this.#timeOut(send), this.spec.sendTimeout);
+      const send: Send = {
+        message,
+        payload,
+        state: 'waiting',
+        settle: (error) => {
+          clearTimeout(timer);
+          send.state = 'settled';
+          this.#published.delete(send);
+          if (error === undefined) resolve();
+          else reject(error);
+        },
+      };
+      this.#waiting.push(send);
       this.#pump();
     });
-  }
-
-  /** Published and not yet answered. */
-  get outstanding(): number {
-    return this.#published.size;
-  }
-
-  /** The connection is gone: mqtt.js never calls back for what was pending, so every send is refused here. */
-  lose(reason: BridgeError): void {
-    this.#reason = reason;
-    clearInterval(this.#sweep);
-    const pending = [...this.#published, ...this.#waiting];
-    this.#published.clear();
-    this.#waiting = [];
-    for (const { reject } of pending) reject(reason);
   }
 
   #pump(): void {
-    const free = this.#spec.window - this.#published.size;
-    for (const pending of this.#waiting.splice(0, Math.max(0, free))) this.#publish(pending);
+    while (this.#published.size + this.#unanswered < this.#window) {
+      const send = this.#waiting.shift();
+      if (send === undefined) return;
+      if (send.state === 'waiting') this.#publish(send);
+    }
   }
 
-  #publish(pending: Pending): void {
-    const { to, body, qos, retain } = pending.message;
-    pending.deadline = Date.now() + this.#spec.sendTimeout;
-    this.#published.add(pending);
-    this.#client.publish(to.name, body, { qos, retain }, (error) => {
-      // Answered before by a timeout or a loss.
-      if (!this.#published.delete(pending)) return;
-      if (error) pending.reject(asBridgeError(error, 'connection-lost'));
-      else pending.resolve();
+  #publish(send: Send): void {
+    send.state = 'published';
+    this.#published.add(send);
+    this.wire.batchWrites();
+    const { to, qos, retain } = send.message;
+    this.wire.client.publish(to.name, send.payload, { qos, retain }, (error) => {
+      if (this.wire.ended !== undefined) return;
+      if (send.state === 'settled') this.#unanswered--;
+      else send.settle(error ? lostError(this.wire.endpoint, error.message, error) : undefined);
       this.#pump();
     });
   }
 
-  /** Every send has the same time limit, so the oldest stands first. */
-  #expire(): void {
-    const now = Date.now();
-    for (const pending of this.#published) {
-      if ((pending.deadline ?? now) > now) return;
-      this.#published.delete(pending);
-      const text = `${placeOf(this.#endpoint)} did not answer within ${this.#spec.sendTimeout} ms`;
-      pending.reject(new BridgeError('send-timeout', text));
-    }
+  #timeOut(send: Send): void {
+    if (send.state === 'published') this.#unanswered++;
+    const { to } = send.message;
+    send.settle(
+      new BridgeError(
+        'send-timeout',
+        `${place(this.wire.endpoint)}: no answer within ${this.spec.sendTimeout} ms to a message for ${describeAddress(to)}`,
+      ),
+    );
+    // Nothing can be sent any more on this connection, and an answer never comes twice (MQTT 3.1.1, 4.4).
+    if (this.#unanswered >= this.#window)
+      this.wire.end(lostError(this.wire.endpoint, 'the broker answers no message any more'));
+  }
+
+  #rejectAll(reason: BridgeError): void {
+    for (const send of [...this.#published]) send.settle(lostBy(reason));
+    for (let send = this.#waiting.shift(); send !== undefined; send = this.#waiting.shift())
+      if (send.state === 'waiting') send.settle(lostBy(reason));
   }
 }
 
-/** What is wrong with a topic name to publish to (MQTT 3.1.1 section 4.7), if anything. */
-function unfitTopic(topic: string): string | undefined {
-  const shown = JSON.stringify(topic.slice(0, 80));
-  if (topic === '') return 'a topic name must not be empty';
-  if (/[+#]/.test(topic)) return `the topic ${shown} holds + or #, which only filters may`;
-  if (topic.includes('\u0000')) return `the topic ${shown} holds a NUL`;
-  if (Buffer.byteLength(topic) > LONGEST_TOPIC)
-    return `the topic ${shown}… is longer than ${LONGEST_TOPIC} bytes`;
-  return undefined;
+/** An error of its own for each send, so that nobody shares one. */
+function lostBy(reason: BridgeError): BridgeError {
+  return new BridgeError('connection-lost', reason.message, { cause: reason });
 }

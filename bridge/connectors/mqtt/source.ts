@@ -1,229 +1,233 @@
-import { type IPublishPacket, type MqttClient, Store } from 'mqtt';
-import { asBridgeError, BridgeError } from '../../errors.js';
-import { renderPattern } from '../../message/address.js';
-import type { Message } from '../../message/message.js';
-import type { Delivery, Endpoint, MqttSubscription, Outcome, Source } from '../connector.js';
-import { AckQueue, type HeldAck, puback, pubrec } from './ack-queue.js';
-import { placeOf } from './errors.js';
+import type { IPublishPacket, Packet } from 'mqtt';
+import type { Message, Qos } from '../../message/message.js';
+import type { Delivery, MqttSubscription, Outcome, Source } from '../connector.js';
+import { AckQueue, encodeAcks, type HeldAck } from './ack-queue.js';
+import type { Wire } from './connection.js';
+import { lostError } from './errors.js';
+import { Fifo } from './fifo.js';
+import { keepAlive, keepAliveSeconds } from './keep-alive.js';
+import { subscribeAll } from './subscribe.js';
 
-/** Bytes of payload that may be handed over and unsettled; reading waits beyond it. */
-const HELD_BYTES = 32 * 1024 * 1024;
-/** SUBSCRIBE packets without an answer at a time. */
-const SUBSCRIBE_BATCH = 64;
+/** Bytes of messages handed over and not settled, and as many that wait for the first credit, at most. */
+const MAX_HELD_BYTES = 16 * 1024 * 1024;
+
+/** In place of a result it tells mqtt.js to send no PUBACK and to read on (5.16.0, handlers/publish.js). */
+const NO_ACK = new Error('acknowledged later, by the bridge');
 
 interface Arrived {
   readonly packet: IPublishPacket;
-  /** Lets mqtt.js read on. */
-  readonly readOn: () => void;
+  readonly qos: Qos;
+  readonly bytes: number;
 }
 
 /**
- * One MQTT session's messages. mqtt.js reads on while acknowledgements are held here; it stops reading when credit is used
- * up, and the keep-alive goes on meanwhile.
+ * Takes every PUBLISH of a connection and holds its PUBACK or PUBREC apart, so that mqtt.js reads on while messages are on
+ * their way to a sink. Without credit, or with too many bytes held, it lets mqtt.js read nothing more: the broker waits.
+ *
+ * QoS 2 is at least once across connections: a message whose PUBREC was lost with its connection is handed over again.
  */
 export class MqttSource implements Source {
-  readonly #endpoint: Endpoint;
-  readonly #acks = new AckQueue((bytes) => {
-    if (this.#alive) this.#client?.stream.write(bytes);
-  });
-  /** Packet ids of QoS 2 messages whose PUBREC is held: the broker may send them again meanwhile. */
-  readonly #heldIds = new Set<number>();
-  #client: MqttClient | undefined;
-  #onDelivery: ((delivery: Delivery) => void) | undefined;
+  /** parking: no subscription confirmed yet. discarding: nothing is handed over or acknowledged any more. */
+  #stage: 'parking' | 'delivering' | 'discarding' = 'parking';
+  #onDelivery: (delivery: Delivery) => void = () => {};
   #credit = 0;
+  #delivering = false;
+  readonly #waiting = new Fifo<Arrived>();
+  #waitingBytes = 0;
   #heldBytes = 0;
-  #arrivedBytes = 0;
-  #alive = true;
-  #stopped = false;
-  /** Until SUBACK: a session's replay comes before it, and SUBACK is behind it in the same stream. */
-  #subscribing = true;
-  /** Not yet handed over. After SUBACK at most one more is read, and reading waits for it. */
-  #arrived: Arrived[] = [];
-  #keepAlive: NodeJS.Timeout | undefined;
+  readonly #acks = new AckQueue();
+  #flushing = false;
+  /** QoS 2 packet ids from their PUBLISH to their PUBREL (MQTT 3.1.1, 4.3.3); at most 65,535, as many as there are. */
+  readonly #exactlyOnce = new Map<number, 'held' | 'acknowledged'>();
+  /** PUBLISH packets that are of QoS 2, whatever mqtt.js thinks. */
+  readonly #qos2 = new WeakSet<Packet>();
+  /** Set while mqtt.js reads nothing: the way to let it go on. */
+  #readOn: (() => void) | undefined;
+  #heardSincePing = false;
+  #onFull: () => void = () => {};
 
-  constructor(endpoint: Endpoint) {
-    this.#endpoint = endpoint;
+  /** To be made before the client connects: a resumed session's messages may come with the CONNACK. */
+  constructor(readonly wire: Wire) {
+    const { client } = wire;
+    client.on('packetreceive', (packet) => this.#look(packet));
+    client.handleMessage = (packet, done) => this.#arrive(packet, () => done(NO_ACK));
+    wire.onEnd(() => this.#drop());
   }
 
-  /**
-   * For mqtt.js: it puts each QoS 2 PUBLISH here and then sends PUBREC. The message is handed over at once, the PUBREC is
-   * held until it is settled, and nothing is kept: so a PUBREL finds nothing and is answered PUBCOMP.
-   */
-  readonly store: Store = Object.assign(new Store(), {
-    put: (packet: IPublishPacket, done: () => void) => {
-      this.#arrive({ packet, readOn: () => done() });
-      return this.store;
-    },
-  });
-
-  /** Must be called in the turn in which the client was made: a session's replay can come before `connect`. */
-  attach(client: MqttClient): void {
-    this.#client = client;
-    client.handleMessage = (packet, done) => {
-      // An error in place of a result: mqtt.js sends no PUBACK and reads on (seen in 5.16.0, publish.js).
-      if (packet.qos === 1) this.#arrive({ packet, readOn: () => done(HELD) });
-      else this.#arrive({ packet, readOn: () => done() });
-    };
-    swallowPubrec(client);
-  }
-
-  /** @throws BridgeError `subscription-refused`, `connection-lost` */
-  async subscribe(
+  /** Subscribes; nothing is handed over before it resolves. Rejects with `subscription-refused` or `connection-lost`. */
+  async open(
     subscriptions: readonly MqttSubscription[],
     onDelivery: (delivery: Delivery) => void,
   ): Promise<void> {
+    const { client, endpoint } = this.wire;
     this.#onDelivery = onDelivery;
-    const { connectTimeout } = this.#endpoint;
-    const limit = setTimeout(() => this.#client?.stream.destroy(), connectTimeout);
-    try {
-      await this.#subscribeAll(subscriptions);
-    } finally {
-      clearTimeout(limit);
-    }
-    this.#subscribing = false;
-    this.#serve();
-  }
-
-  async #subscribeAll(subscriptions: readonly MqttSubscription[]): Promise<void> {
-    for (let at = 0; at < subscriptions.length; at += SUBSCRIBE_BATCH)
-      await Promise.all(subscriptions.slice(at, at + SUBSCRIBE_BATCH).map((one) => this.#subscribe(one)));
+    const seconds = keepAliveSeconds(endpoint);
+    this.wire.onEnd(keepAlive(client, seconds, () => this.#wasAlive()));
+    // The SUBACKs come behind all that a resumed session has for us. Once that fills the memory meant for it, only
+    // credit can bring them; a refusal that is read after that ends the connection.
+    const full = new Promise<void>((resolve) => {
+      this.#onFull = resolve;
+    });
+    const confirmed = subscribeAll(this.wire, subscriptions, full);
+    await Promise.race([confirmed, full]);
+    confirmed.catch((error) => this.wire.end(error));
+    if (this.#stage === 'parking') this.#stage = 'delivering';
   }
 
   grant(credit: number): void {
     this.#credit += credit;
-    this.#serve();
+    this.#deliver();
   }
 
-  /** What arrives from now on is not acknowledged; a durable session hands it over next time. */
   async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#acks.flush();
+    this.discard();
+    this.#flush();
   }
 
-  /** Writes what may be acknowledged now, before the connection ends. */
-  flush(): void {
-    this.#acks.flush();
+  /** From now on messages are read and left unacknowledged; a session that outlives the connection keeps them. */
+  discard(): void {
+    this.#stage = 'discarding';
+    this.#waiting.clear();
+    this.#waitingBytes = 0;
+    this.#goOnReading();
   }
 
-  /** The connection is gone: held acknowledgements are worth nothing any more. */
-  lose(): void {
-    this.#alive = false;
-    this.#arrived = [];
-    clearInterval(this.#keepAlive);
-  }
-
-  async #subscribe({ pattern, qos }: MqttSubscription): Promise<void> {
-    const filter = renderPattern(pattern, { one: '+', rest: '#' });
-    const client = this.#client;
-    if (client === undefined || !this.#alive)
-      throw new BridgeError('connection-lost', `the connection to ${placeOf(this.#endpoint)} is gone`);
-    // One SUBSCRIBE a filter: in a shared packet a refused filter hides what was granted to the others.
-    const granted = await client.subscribeAsync(filter, { qos }).catch((cause: unknown) => {
-      if (!this.#alive) throw asBridgeError(cause, 'connection-lost');
-      throw new BridgeError(
-        'subscription-refused',
-        `${placeOf(this.#endpoint)} refuses the subscription to ${JSON.stringify(filter)}`,
-        { cause },
-      );
-    });
-    const lowest = Math.min(...granted.map((one) => one.qos));
-    if (lowest < qos)
-      throw new BridgeError(
-        'subscription-refused',
-        `${placeOf(this.#endpoint)} grants only QoS ${lowest} for ${JSON.stringify(filter)}; the rule asks for ${qos}`,
-      );
-  }
-
-  #arrive(arrived: Arrived): void {
-    if (this.#subscribing && this.#arrivedBytes <= HELD_BYTES) {
-      this.#arrivedBytes += arrived.packet.payload.length;
-      this.#arrived.push({ packet: arrived.packet, readOn: () => {} });
-      arrived.readOn();
-      return;
-    }
-    this.#arrived.push(arrived);
-    this.#serve();
-    if (this.#arrived.length > 0) this.#keepAliveWhileWaiting();
-  }
-
-  /** Hands over what waits, as far as credit goes; reading on brings the next. */
-  #serve(): void {
-    while (this.#credit > 0 && this.#heldBytes <= HELD_BYTES) {
-      if (this.#subscribing || this.#stopped || this.#onDelivery === undefined) return;
-      const next = this.#arrived.shift();
-      if (next === undefined) return;
-      if (this.#arrived.length === 0) this.#stopKeepAlive();
-      const { packet, readOn } = next;
-      const isHeldAlready = packet.qos === 2 && this.#heldIds.has(packet.messageId ?? 0);
-      if (!isHeldAlready) this.#handOver(packet, this.#onDelivery);
-      readOn();
+  /** Sees every packet before mqtt.js acts on it. */
+  #look(packet: Packet): void {
+    if (packet.cmd === 'pubrel' && packet.messageId !== undefined) {
+      // mqtt.js does not know the message and answers PUBCOMP, which is right: PUBREC said that it is safe.
+      this.#exactlyOnce.delete(packet.messageId);
+    } else if (packet.cmd === 'publish' && packet.qos === 2) {
+      // mqtt.js would send PUBREC at once and hand the message over on PUBREL, from its memory only. As QoS 1 it comes to
+      // `handleMessage` now, and the answer is ours.
+      this.#qos2.add(packet);
+      packet.qos = 1;
     }
   }
 
-  #handOver(packet: IPublishPacket, onDelivery: (delivery: Delivery) => void): void {
-    const ack = this.#hold(packet);
-    const size = packet.payload.length;
-    this.#credit--;
-    this.#heldBytes += size;
+  #arrive(packet: IPublishPacket, readOn: () => void): void {
+    this.#heardSincePing = true;
+    const qos = this.#qos2.has(packet) ? 2 : packet.qos;
+    if (this.#stage !== 'discarding' && !(qos === 2 && this.#isKnown(packet))) {
+      const bytes = packet.payload.length + packet.topic.length;
+      this.#waiting.push({ packet, qos, bytes });
+      this.#waitingBytes += bytes;
+      this.#deliver();
+    }
+    if (this.#mayRead()) readOn();
+    else {
+      this.#readOn = readOn;
+      if (this.#stage === 'parking') this.#onFull();
+    }
+  }
+
+  /** A QoS 2 PUBLISH may come again until its PUBREL: it is the same message, to be answered again at most. */
+  #isKnown({ messageId = 0 }: IPublishPacket): boolean {
+    const state = this.#exactlyOnce.get(messageId);
+    if (state === 'acknowledged') this.#release(this.#acks.hold(2, messageId));
+    if (state === undefined) this.#exactlyOnce.set(messageId, 'held');
+    return state !== undefined;
+  }
+
+  #mayRead(): boolean {
+    switch (this.#stage) {
+      case 'parking':
+        return this.#waitingBytes < MAX_HELD_BYTES;
+      case 'delivering':
+        return this.#waiting.length === 0;
+      case 'discarding':
+        return true;
+    }
+  }
+
+  #goOnReading(): void {
+    const readOn = this.#readOn;
+    if (readOn === undefined || !this.#mayRead()) return;
+    this.#readOn = undefined;
+    readOn();
+  }
+
+  #deliver(): void {
+    // A delivery that is settled at once comes back to here.
+    if (this.#delivering) return;
+    this.#delivering = true;
+    try {
+      while (this.#stage === 'delivering' && this.#credit > 0 && this.#heldBytes < MAX_HELD_BYTES) {
+        const next = this.#waiting.shift();
+        if (next === undefined) break;
+        this.#credit--;
+        this.#waitingBytes -= next.bytes;
+        this.#handOver(next);
+      }
+    } finally {
+      this.#delivering = false;
+    }
+    this.#goOnReading();
+  }
+
+  #handOver({ packet, qos, bytes }: Arrived): void {
+    this.#heldBytes += bytes;
+    const ack = qos === 0 ? undefined : this.#acks.hold(qos, packet.messageId ?? 0);
     let settled = false;
-    onDelivery({
-      message: messageOf(packet),
+    this.#onDelivery({
+      message: messageOf(packet, qos),
       redelivered: packet.dup,
-      settle: (outcome: Outcome) => {
+      settle: (outcome) => {
         if (settled) throw new Error('a delivery is settled exactly once');
         settled = true;
-        this.#heldBytes -= size;
-        if (!this.#alive) return;
-        // MQTT has no way to take one message back: the session hands it over again on the next connection.
-        if (outcome === 'released') this.#client?.stream.destroy();
-        else ack?.ready();
-        this.#serve();
+        if (this.wire.ended !== undefined) return;
+        this.#heldBytes -= bytes;
+        if (ack !== undefined) this.#settle(ack, outcome);
+        this.#deliver();
       },
     });
   }
 
-  #hold({ qos, messageId = 0 }: IPublishPacket): HeldAck | undefined {
-    if (qos === 0) return undefined;
-    if (qos === 1) return this.#acks.hold(puback(messageId));
-    this.#heldIds.add(messageId);
-    const ack = this.#acks.hold(pubrec(messageId));
-    return {
-      ready: () => {
-        this.#heldIds.delete(messageId);
-        ack.ready();
-      },
-    };
+  #settle(ack: HeldAck, outcome: Outcome): void {
+    if (outcome !== 'released') {
+      this.#release(ack);
+      return;
+    }
+    this.#flush();
+    this.wire.end(
+      lostError(
+        this.wire.endpoint,
+        'ended by the bridge to get a message again: MQTT cannot give back just one',
+      ),
+    );
   }
 
-  /** While reading waits, PINGRESP is not read either; without this the client would think that the broker is gone. */
-  #keepAliveWhileWaiting(): void {
-    this.#keepAlive ??= setInterval(() => {
-      this.#client?.sendPing();
-      this.#client?.reschedulePing(true);
-    }, this.#endpoint.idleTimeout / 2);
+  #release(ack: HeldAck): void {
+    if (!this.#acks.release(ack) || this.#flushing) return;
+    this.#flushing = true;
+    // What is settled in the same turn leaves in the same write.
+    setImmediate(() => this.#flush());
   }
 
-  #stopKeepAlive(): void {
-    clearInterval(this.#keepAlive);
-    this.#keepAlive = undefined;
+  #flush(): void {
+    this.#flushing = false;
+    const acks = this.#acks.takeReleased();
+    if (acks.length === 0 || this.wire.ended !== undefined) return;
+    for (const { qos, packetId } of acks) if (qos === 2) this.#exactlyOnce.set(packetId, 'acknowledged');
+    this.wire.client.stream.write(encodeAcks(acks));
+  }
+
+  /** Messages that come in are a sign of life; while nothing is read there can be none, and the socket must tell. */
+  #wasAlive(): boolean {
+    const heard = this.#heardSincePing;
+    this.#heardSincePing = false;
+    return heard || this.#readOn !== undefined;
+  }
+
+  /** The connection is gone: its packet ids mean other messages on the next one. */
+  #drop(): void {
+    this.discard();
+    this.#acks.clear();
+    this.#exactlyOnce.clear();
   }
 }
 
-const HELD = new Error('the acknowledgement is held until the message is safe');
-
-/** mqtt.js would send PUBREC as soon as the store took the message; the source sends it when the message is safe. */
-function swallowPubrec(client: MqttClient): void {
-  const inside = client as unknown as {
-    _sendPacket(packet: { cmd: string }, done?: () => void, ...rest: unknown[]): void;
-  };
-  const send = inside._sendPacket.bind(client);
-  inside._sendPacket = (packet, done, ...rest) => {
-    if (packet.cmd === 'pubrec') done?.();
-    else send(packet, done, ...rest);
-  };
-}
-
-function messageOf({ topic, payload, qos, retain }: IPublishPacket): Message {
+function messageOf({ topic, payload, retain }: IPublishPacket, qos: Qos): Message {
   return {
     address: { kind: 'mqtt', name: topic },
     body: typeof payload === 'string' ? Buffer.from(payload) : payload,

@@ -1,0 +1,77 @@
+import { BridgeError } from '../../errors.js';
+import { renderPattern } from '../../message/address.js';
+import type { Qos } from '../../message/message.js';
+import type { MqttSubscription } from '../connector.js';
+import type { Wire } from './connection.js';
+import { lostError, place, reasonText } from './errors.js';
+
+const WILDCARDS = { one: '+', rest: '#' } as const;
+
+/**
+ * One SUBSCRIBE for each filter, all at once: when one filter of a packet is refused, mqtt.js says of none what it was
+ * granted. Resolves when the broker has granted every one as asked for. Rejects with `subscription-refused`, also when
+ * nothing was granted for the endpoint's `connectTimeout`, unless `patient` resolved before.
+ */
+export async function subscribeAll(
+  wire: Wire,
+  subscriptions: readonly MqttSubscription[],
+  patient: Promise<void>,
+): Promise<void> {
+  const { connectTimeout } = wire.endpoint;
+  let onSilence: (reason: BridgeError) => void = () => {};
+  const silence = new Promise<never>((_, reject) => {
+    onSilence = reject;
+  });
+  const timer = setTimeout(
+    () => onSilence(refused(wire, `the broker grants no subscription within ${connectTimeout} ms`)),
+    connectTimeout,
+  );
+  let isPatient = false;
+  void patient.then(() => {
+    isPatient = true;
+    clearTimeout(timer);
+  });
+  wire.batchWrites();
+  const all = subscriptions.map(async (subscription) => {
+    await subscribe(wire, subscription);
+    if (!isPatient) timer.refresh();
+  });
+  try {
+    await Promise.race([Promise.all(all), silence]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function subscribe(wire: Wire, { pattern, qos }: MqttSubscription): Promise<void> {
+  const filter = renderPattern(pattern, WILDCARDS);
+  return new Promise((resolve, reject) => {
+    wire.client.subscribe(filter, { qos }, (error, granted) => {
+      const problem =
+        wire.ended !== undefined
+          ? lostError(wire.endpoint, 'the connection ended while subscribing', wire.ended)
+          : refusal(wire, filter, qos, error, granted?.[0]?.qos);
+      if (problem === undefined) resolve();
+      else reject(problem);
+    });
+  });
+}
+
+function refusal(
+  wire: Wire,
+  filter: string,
+  qos: Qos,
+  error: Error | null,
+  granted: number | undefined,
+): BridgeError | undefined {
+  const subscription = `the subscription to ${JSON.stringify(filter)}`;
+  // SUBACK says 0x80 and no reason (MQTT 3.1.1, 3.9.3); nearly always the account lacks the permission.
+  if (error) return refused(wire, `the broker refuses ${subscription} (${reasonText(error)})`, error);
+  if (granted === undefined || granted < qos)
+    return refused(wire, `the broker grants ${subscription} QoS ${granted ?? 'none'} instead of ${qos}`);
+  return undefined;
+}
+
+function refused(wire: Wire, text: string, cause?: unknown): BridgeError {
+  return new BridgeError('subscription-refused', `${place(wire.endpoint)}: ${text}`, { cause });
+}

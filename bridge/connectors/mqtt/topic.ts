@@ -1,0 +1,38 @@
+import { BridgeError } from '../../errors.js';
+import { type Address, describeAddress } from '../../message/address.js';
+
+/** A topic name's length is a two byte number (MQTT 3.1.1, 1.5.3). */
+const MAX_TOPIC_BYTES = 65_535;
+
+/** The largest Remaining Length (MQTT 3.1.1, 2.2.3): topic, packet id and payload together. */
+const MAX_REMAINING_BYTES = 268_435_455;
+
+/** Wildcards (4.7.1), NUL and lone surrogates (1.5.3) end the connection, and with it everybody else's messages. */
+const FORBIDDEN = /[+#\0\p{Cs}]/u;
+
+/** @throws BridgeError `destination-refused` when no PUBLISH may carry this address. */
+export function checkTopic(to: Address): void {
+  const problem = topicProblem(to);
+  if (problem !== undefined) throw new BridgeError('destination-refused', problem);
+}
+
+/** @throws BridgeError `message-refused` when the packet would be longer than MQTT can say. */
+export function checkSize(to: Address, payload: Buffer): void {
+  const remaining = 2 + Buffer.byteLength(to.name) + 2 + payload.length;
+  if (remaining > MAX_REMAINING_BYTES)
+    throw new BridgeError(
+      'message-refused',
+      `a body of ${payload.length} bytes for ${describeAddress(to)} is longer than an MQTT packet can be`,
+    );
+}
+
+function topicProblem(to: Address): string | undefined {
+  if (to.kind !== 'mqtt') return `${describeAddress(to)} cannot be reached over MQTT`;
+  if (to.name === '') return 'an MQTT topic needs a name; this one is empty';
+  const bytes = Buffer.byteLength(to.name);
+  if (bytes > MAX_TOPIC_BYTES)
+    return `an MQTT topic of ${bytes} bytes, beginning ${JSON.stringify(to.name.slice(0, 40))}: at most ${MAX_TOPIC_BYTES} can be said`;
+  const bad = FORBIDDEN.exec(to.name);
+  if (bad === null) return undefined;
+  return `${describeAddress(to)}: ${JSON.stringify(bad[0])} cannot stand in a topic that is published to`;
+}

@@ -1,0 +1,52 @@
+import { ErrorWithReasonCode } from 'mqtt';
+import { describe, expect, it } from 'vitest';
+import type { Endpoint } from '../../../../bridge/connectors/connector.js';
+import { openError } from '../../../../bridge/connectors/mqtt/errors.js';
+import { keepAliveSeconds } from '../../../../bridge/connectors/mqtt/keep-alive.js';
+
+const endpoint: Endpoint = {
+  broker: 'chat',
+  brokerType: 'mqtt',
+  protocol: 'mqtt',
+  host: 'localhost',
+  port: 1883,
+  clientId: 'bridge',
+  cleanSession: false,
+  connectTimeout: 1_000,
+  idleTimeout: 30_000,
+};
+
+describe('why a connection did not open', () => {
+  it.each([
+    [4, 'authentication-failed'],
+    [5, 'authentication-failed'],
+    [3, 'connection-failed'],
+  ])('CONNACK %i is %s', (code, expected) => {
+    const error = openError(endpoint, new ErrorWithReasonCode('Connection refused: …', code));
+    expect(error).toMatchObject({
+      code: expected,
+      message: expect.stringContaining('"chat" (mqtt localhost:1883)'),
+    });
+  });
+
+  it('names each address that was tried', () => {
+    const cause = new AggregateError([
+      new Error('connect ECONNREFUSED ::1:1883'),
+      new Error('connect ECONNREFUSED 127.0.0.1:1883'),
+    ]);
+    expect(openError(endpoint, cause).message).toContain('::1:1883; connect ECONNREFUSED 127.0.0.1:1883');
+  });
+
+  it('says so when the broker closed without a CONNACK', () => {
+    expect(openError(endpoint, undefined).message).toContain('without a CONNACK');
+  });
+});
+
+it.each([
+  [30_000, 20],
+  [1_500, 1],
+  [200, 1],
+  [10 ** 9, 65_535],
+])('an idle timeout of %i ms is a keep-alive of %i s', (idleTimeout, seconds) => {
+  expect(keepAliveSeconds({ ...endpoint, idleTimeout })).toBe(seconds);
+});

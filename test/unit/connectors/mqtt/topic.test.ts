@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { checkTopic } from '../../../../bridge/connectors/mqtt/topic.js';
+import type { Address } from '../../../../bridge/message/address.js';
+
+const mqtt = (name: string): Address => ({ kind: 'mqtt', name });
+
+describe('a topic to publish to', () => {
+  it.each([
+    ['empty', mqtt('')],
+    ['with +', mqtt('a/+/b')],
+    ['with #', mqtt('a/#')],
+    ['with # inside a level', mqtt('h#h')],
+    ['with NUL', mqtt('a\0b')],
+    ['with a lone surrogate', mqtt('a\ud800b')],
+    ['longer than 65,535 bytes', mqtt('é'.repeat(32_768))],
+    ['of another kind', { kind: 'queue', name: 'orders' } as const],
+  ])('is refused for good: %s', (_, address) => {
+    expect(() => checkTopic(address)).toThrow(
+      expect.objectContaining({ code: 'destination-refused', transient: false }),
+    );
+  });
+
+  it.each(['a', '/', 'a//b', 'chat/✓/😀', 'é'.repeat(32_767)])('is fine: %.20s', (name) => {
+    expect(() => checkTopic(mqtt(name))).not.toThrow();
+  });
+});
