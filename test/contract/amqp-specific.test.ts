@@ -1,110 +1,21 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { connectAmqp } from '../../bridge/connectors/amqp/connect.js';
-import type {
-  Connection,
-  Delivery,
-  Endpoint,
-  Source,
-  SourceSpec,
-} from '../../bridge/connectors/connector.js';
-import type { Address, PatternLevel } from '../../bridge/message/address.js';
-import type { OutboundMessage, PropertyValue } from '../../bridge/message/message.js';
+import type { Delivery } from '../../bridge/connectors/connector.js';
+import type { PropertyValue } from '../../bridge/message/message.js';
 import { Secret } from '../../bridge/secret.js';
-import { startArtemis, startClassic, type TestBroker } from '../support/brokers.js';
+import { startArtemis, startClassic } from '../support/brokers.js';
 import { eventually } from '../support/eventually.js';
 import { uniqueName } from '../support/names.js';
+import { forever, from, type Inbox, jmsWorkbench, message, queue, topic, wildcard } from './jms-workbench.js';
 
 const BROKERS = [
   { name: 'ActiveMQ Classic', start: startClassic, otherType: 'artemis', rightType: 'activemq' },
   { name: 'ActiveMQ Artemis', start: startArtemis, otherType: 'activemq', rightType: 'artemis' },
 ] as const;
 
-const forever = () => new AbortController().signal;
-
-const queue = (name = uniqueName('amqp.q')): Address & { kind: 'queue' } => ({ kind: 'queue', name });
-const topic = (name = uniqueName('amqp.t')): Address & { kind: 'topic' } => ({ kind: 'topic', name });
-
-const literals = (name: string): PatternLevel[] => name.split('.').map((literal) => ({ literal }));
-
-function from({ kind, name }: Address, more: { selector?: string; durable?: string } = {}): SourceSpec {
-  if (kind === 'mqtt') throw new Error('not over AMQP');
-  return { kind, pattern: { kind, levels: literals(name) }, ...more };
-}
-
-function message(to: Address, body: string | Buffer, over: Partial<OutboundMessage> = {}): OutboundMessage {
-  return {
-    to,
-    body,
-    properties: new Map(),
-    persistent: true,
-    timestamp: Date.now(),
-    id: `ID:${uniqueName('m')}`,
-    qos: 1,
-    retain: false,
-    ...over,
-  };
-}
-
 describe.each(BROKERS)('AMQP on $name', ({ start, otherType, rightType }) => {
-  let broker: TestBroker;
-  const open: Connection[] = [];
-
-  beforeAll(async () => {
-    broker = await start();
-  });
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((connection) => connection.close()));
-  });
-  afterAll(() => broker?.stop());
-
-  const endpoint = (over: Partial<Endpoint> = {}): Endpoint => {
-    const { username, password } = broker.accounts.bridge;
-    return {
-      broker: 'under test',
-      brokerType: broker.type,
-      protocol: 'amqp',
-      host: broker.host,
-      port: broker.ports.amqp ?? 0,
-      username,
-      password: new Secret(password),
-      clientId: uniqueName('client'),
-      cleanSession: true,
-      connectTimeout: 10_000,
-      idleTimeout: 30_000,
-      ...over,
-    };
-  };
-
-  const connect = async (over: Partial<Endpoint> = {}): Promise<Connection> => {
-    const connection = await connectAmqp(endpoint(over), forever());
-    open.push(connection);
-    return connection;
-  };
-
-  const sinkOf = async (window = 500, sendTimeout = 20_000) =>
-    (await connect()).sink({ window, sendTimeout });
-
-  interface Inbox {
-    readonly source: Source;
-    readonly deliveries: Delivery[];
-    readonly bodies: () => (string | Buffer)[];
-    take(count: number): Promise<Delivery[]>;
-  }
-
-  const receive = async (spec: SourceSpec, over: Partial<Endpoint> = {}): Promise<Inbox> => {
-    const deliveries: Delivery[] = [];
-    const source = await (await connect(over)).source(spec, (delivery) => deliveries.push(delivery));
-    return {
-      source,
-      deliveries,
-      bodies: () =>
-        deliveries.map(({ message: { body } }) =>
-          typeof body === 'object' && !Buffer.isBuffer(body) ? body.unsupported : body,
-        ),
-      take: (count) =>
-        eventually(() => (deliveries.length >= count ? deliveries.slice(0, count) : undefined)),
-    };
-  };
+  const bench = jmsWorkbench('amqp', connectAmqp, start, { writable: 'test' });
+  const { endpoint, connect, sinkOf, receive } = bench;
 
   it('keeps a message for a queue that nobody has used before, until a consumer comes', async () => {
     const to = queue();
@@ -136,12 +47,8 @@ describe.each(BROKERS)('AMQP on $name', ({ start, otherType, rightType }) => {
   });
 
   it('takes a wildcard subscription and tells the concrete name of each message', async () => {
-    const base = uniqueName('amqpw');
-    const spec = (last: PatternLevel): SourceSpec => ({
-      kind: 'topic',
-      pattern: { kind: 'topic', levels: [{ literal: base }, last] },
-    });
-    const [one, rest] = [await receive(spec('one')), await receive(spec('rest'))];
+    const base = `test.${uniqueName('w')}`;
+    const [one, rest] = [await receive(wildcard(base, 'one')), await receive(wildcard(base, 'rest'))];
     for (const { source } of [one, rest]) source.grant(10);
     const sink = await sinkOf();
     await sink.send(message(topic(`${base}.a.b`), 'deep'));
@@ -312,12 +219,12 @@ describe.each(BROKERS)('AMQP on $name', ({ start, otherType, rightType }) => {
     const [delivery] = await first.take(1);
     delivery?.settle('accepted');
     await first.source.stop();
-    await Promise.all(open.splice(1).map((connection) => connection.close()));
+    await first.connection.close();
     await sink.send(message(to, '2'));
     const second = await receive(spec, { clientId });
     second.source.grant(10);
     await second.take(1);
-    await Promise.all(open.splice(1).map((connection) => connection.close()));
+    await second.connection.close();
     const third = await receive(spec, { clientId });
     third.source.grant(10);
     await third.take(1);
@@ -329,7 +236,7 @@ describe.each(BROKERS)('AMQP on $name', ({ start, otherType, rightType }) => {
   it.each(['a b', 'a:b;c|d', 'größe😀', 'a%2Cb', 'a$b&c=d', '$x', 'a/b'])(
     'keeps a queue named %j one queue',
     async (odd) => {
-      const to = queue(`${uniqueName('odd')}${odd}`);
+      const to = queue(`test.${uniqueName('odd')}${odd}`);
       const sink = await sinkOf();
       await sink.send(message(to, 'x'));
       const inbox = await receive(from(to));
@@ -341,11 +248,20 @@ describe.each(BROKERS)('AMQP on $name', ({ start, otherType, rightType }) => {
 
   it('refuses a name that the broker would take apart, and the sink goes on', async () => {
     const sink = await sinkOf();
-    for (const name of ['', 'a\nb', broker.type === 'activemq' ? 'a,b' : 'a::b'])
+    for (const name of ['', 'a\nb', bench.broker.type === 'activemq' ? 'a,b' : 'a::b'])
       await expect(sink.send(message(queue(name), 'x'))).rejects.toMatchObject({
         code: 'destination-refused',
         transient: false,
       });
+    await sink.send(message(queue(), 'after'));
+  });
+
+  it('refuses a destination that the account may not send to, and the sink goes on', async () => {
+    const sink = await sinkOf();
+    await expect(sink.send(message(queue(uniqueName('refused')), 'x'))).rejects.toMatchObject({
+      code: 'destination-refused',
+      transient: false,
+    });
     await sink.send(message(queue(), 'after'));
   });
 
@@ -379,22 +295,22 @@ describe.each(BROKERS)('AMQP on $name', ({ start, otherType, rightType }) => {
   it('notices a silent broker, and rejects a send that gets no answer', async () => {
     const connection = await connect({ idleTimeout: 2_000 });
     const sink = await connection.sink({ window: 10, sendTimeout: 500 });
-    await broker.pause();
+    await bench.broker.pause();
     try {
       await expect(sink.send(message(queue(), 'x'))).rejects.toMatchObject({ code: 'send-timeout' });
       expect(await connection.lost).toMatchObject({ code: 'connection-lost' });
     } finally {
-      await broker.resume();
+      await bench.broker.resume();
     }
   });
 
   it('uses a new session after a send without an answer, and sends again', async () => {
     const connection = await connect();
     const sink = await connection.sink({ window: 10, sendTimeout: 1_000 });
-    await broker.pause();
+    await bench.broker.pause();
     const lost = [1, 2, 3].map((n) => sink.send(message(queue(), String(n))));
     const outcomes = await Promise.allSettled(lost);
-    await broker.resume();
+    await bench.broker.resume();
     for (const outcome of outcomes)
       expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'send-timeout' } });
     const to = queue();
@@ -406,10 +322,10 @@ describe.each(BROKERS)('AMQP on $name', ({ start, otherType, rightType }) => {
     const sink = await connection.sink({ window: 50, sendTimeout: 20_000 });
     const to = queue();
     await sink.send(message(to, 'before'));
-    await broker.pause();
+    await bench.broker.pause();
     const sends = Array.from({ length: 120 }, (_, index) => sink.send(message(to, String(index))));
     const outcomes = Promise.allSettled(sends);
-    await broker.kill();
+    await bench.broker.kill();
     for (const outcome of await outcomes)
       expect(outcome).toMatchObject({
         status: 'rejected',
@@ -417,7 +333,7 @@ describe.each(BROKERS)('AMQP on $name', ({ start, otherType, rightType }) => {
       });
     expect((await connection.lost).code).toBe('connection-lost');
     await expect(sink.send(message(to, 'late'))).rejects.toMatchObject({ code: 'connection-lost' });
-    await broker.restart();
+    await bench.broker.restart();
     const inbox = await receive(from(to));
     inbox.source.grant(1);
     const [delivery] = await inbox.take(1);

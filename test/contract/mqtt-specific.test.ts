@@ -243,6 +243,31 @@ describe.each(BROKERS)('the MQTT connector with $name', ({ name, start }) => {
     expect(again.bodies()).toEqual(['m1', 'm2']);
   });
 
+  it('keeps the order of each topic while many have messages on their way', async () => {
+    const topics = [topicName(), topicName(), topicName()];
+    const inboxes = await Promise.all(topics.map((topic) => receive(topic)));
+    for (const { source } of inboxes) source.grant(1_000);
+    const connection = await open({ cleanSession: true });
+    const sink = await connection.sink({ sendTimeout: 20_000, window: 100 });
+    // Settled as they come, since Mosquitto hands over no more than 20 unacknowledged messages.
+    const settling = inboxes.map(({ deliveries }) =>
+      eventually(() => {
+        for (const delivery of deliveries.filter((one) => !settled.has(one))) {
+          settled.add(delivery);
+          delivery.settle('accepted');
+        }
+        return deliveries.length === 200;
+      }),
+    );
+    const settled = new Set<Delivery>();
+    const bodies = texts(200);
+    await Promise.all(
+      bodies.flatMap((body) => topics.map((name) => sink.send(outbound({ kind: 'mqtt', name }, body)))),
+    );
+    await Promise.all(settling);
+    for (const inbox of inboxes) expect(inbox.bodies()).toEqual(bodies);
+  });
+
   it('says that the password is wrong, without the password', async () => {
     const failure = open({ password: new Secret('wr0ng-pw') });
     await expect(failure).rejects.toMatchObject({ code: 'authentication-failed' });

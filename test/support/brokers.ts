@@ -34,6 +34,11 @@ export interface TestBroker {
   resume(): void;
 }
 
-export const startClassic = (): Promise<TestBroker> => startClassicBroker();
-export const startArtemis = (): Promise<TestBroker> => startArtemisBroker();
+export interface BrokerOptions {
+  /** Sends to JMS destinations with any other first level are refused. */
+  readonly writable?: string;
+}
+
+export const startClassic = (options: BrokerOptions = {}): Promise<TestBroker> => startClassicBroker(options);
+export const startArtemis = (options: BrokerOptions = {}): Promise<TestBroker> => startArtemisBroker(options);
 export const startMosquitto = (): Promise<TestBroker> => startMosquittoBroker();

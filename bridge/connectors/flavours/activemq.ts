@@ -12,7 +12,7 @@ const UNSAFE = /[,?*>]/;
 export const activemq: Flavour = {
   type: 'activemq',
   product: 'ActiveMQ Classic',
-  mqtt: { sharedSubscriptions: false },
+  mqtt: { sharedSubscriptions: false, keepsPublishOrder: true },
   amqp: {
     isProduct: (product) => product === 'ActiveMQ',
     // A bare name is always a queue there; the prefix decides, the capability is ignored.
@@ -32,6 +32,7 @@ export const activemq: Flavour = {
       ...(durable === undefined ? {} : { 'activemq.subscriptionName': durable }),
     }),
     plainName: (destination) => destination.replace(/^\/(?:queue|topic|temp-queue|temp-topic)\//, ''),
+    openTransactions: 2,
     // With content-length alone it would be a BytesMessage.
     textMarker: { 'amq-msg-type': 'text' },
   },

@@ -11,7 +11,9 @@ const ROUTING = { queue: 'ANYCAST', topic: 'MULTICAST', mqtt: 'MULTICAST' } as c
 export const artemis: Flavour = {
   type: 'artemis',
   product: 'ActiveMQ Artemis',
-  mqtt: { sharedSubscriptions: true },
+  // Each PUBLISH of QoS 1 or 2 is a transaction of its own there, and commits are not worked off in their order: of 300 messages
+  // with 100 unanswered at a time, a subscriber got some in the wrong order in 4 of 140 tries (2.40.0).
+  mqtt: { sharedSubscriptions: true, keepsPublishOrder: false },
   amqp: {
     isProduct: (product) => product === 'apache-activemq-artemis',
     // A prefix would be part of the name; queue or topic is said by annotation and capability.
@@ -37,6 +39,8 @@ export const artemis: Flavour = {
       ...(durable === undefined ? {} : { 'durable-subscription-name': durable }),
     }),
     plainName: (destination) => destination.replace(/^(?:queue|topic):\/\//, ''),
+    // With two, consumers were seen to get whole transactions in the wrong order (2.40.0).
+    openTransactions: 1,
   },
   jmsVia: 'amqp',
 };

@@ -22,6 +22,8 @@ export interface Flavour {
 export interface MqttFlavour {
   /** False where `$share/…` is granted and then never delivers. */
   readonly sharedSubscriptions: boolean;
+  /** False where publishes of one connection may overtake each other while they have no answer. */
+  readonly keepsPublishOrder: boolean;
 }
 
 export interface AmqpFlavour {
@@ -51,6 +53,11 @@ export interface StompFlavour {
   }) => Readonly<Record<string, string>>;
   /** The plain name in a received message's `destination` or `reply-to`. */
   readonly plainName: (destination: string) => string;
+  /**
+   * Transactions of one connection that may be without a receipt. More than one lets the broker read the next while it
+   * syncs the last; one where commits are not worked off in their order.
+   */
+  readonly openTransactions: number;
   /** Headers that make a SEND with content-length a TextMessage, where the broker has any. */
   readonly textMarker?: Readonly<Record<string, string>>;
 }

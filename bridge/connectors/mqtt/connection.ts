@@ -12,8 +12,10 @@ export interface Wire {
   readonly client: MqttClient;
   /** Set once the connection is gone. */
   readonly ended: BridgeError | undefined;
-  /** Ends the connection, once; the first reason is the one that `lost` tells. */
+  /** Ends the connection at once; the first reason is the one that `lost` tells. */
   end(reason: BridgeError): void;
+  /** Ends the connection behind what is written already, within 2 s; for a broker that has done nothing wrong. */
+  endPolitely(reason: BridgeError): void;
   /** The call is made when the connection ends, at once when it has. */
   onEnd(callback: (reason: BridgeError) => void): void;
   /** What is written from now to the end of this turn leaves in one piece. */
@@ -37,6 +39,8 @@ export class MqttConnection implements Connection, Wire {
   #role: 'none' | 'source' | 'sink' = 'none';
   #corked = false;
   #closing: Promise<void> | undefined;
+  /** Set once we end it: the reason, whatever the library then says. */
+  #farewell: BridgeError | undefined;
 
   /** Takes over a client that has not been told to connect yet, and the socket that it will use. */
   constructor(
@@ -107,28 +111,32 @@ export class MqttConnection implements Connection, Wire {
     return new MqttSink(this, spec);
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+  endPolitely(reason: BridgeError): void {
+    this.#closing ??= this.#disconnect(reason);
   }
 
-  async #close(): Promise<void> {
+  async close(): Promise<void> {
+    this.endPolitely(lostError(this.endpoint, 'closed by the bridge'));
+    await this.#closing;
+  }
+
+  /** A socket that is destroyed while it has something unread takes back what the broker has not read yet, PUBACKs included. */
+  async #disconnect(reason: BridgeError): Promise<void> {
     if (this.#ended !== undefined) return;
-    const closed = lostError(this.endpoint, 'closed by the bridge');
+    this.#farewell = reason;
     await this.#intake.stop();
     // With a packet unanswered a polite end of mqtt.js never comes.
     if (!this.client.connected || Object.keys(this.client.outgoing).length > 0) {
-      this.end(closed);
+      this.end(reason);
       return;
     }
-    const deadline = setTimeout(() => this.end(closed), POLITE_MILLISECONDS);
+    const deadline = setTimeout(() => this.end(reason), POLITE_MILLISECONDS);
     this.client.end(false);
     await this.lost;
     clearTimeout(deadline);
   }
 
   #lostBecause(reason: unknown): BridgeError {
-    if (this.#closing !== undefined) return lostError(this.endpoint, 'closed by the bridge', reason);
-    return lostError(this.endpoint, reasonText(reason), reason);
+    return this.#farewell ?? lostError(this.endpoint, reasonText(reason), reason);
   }
 }

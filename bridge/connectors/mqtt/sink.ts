@@ -2,6 +2,7 @@ import { BridgeError } from '../../errors.js';
 import { describeAddress } from '../../message/address.js';
 import type { OutboundMessage } from '../../message/message.js';
 import type { Sink, SinkSpec } from '../connector.js';
+import { flavourOf } from '../flavours/flavour.js';
 import type { Wire } from './connection.js';
 import { lostError, place } from './errors.js';
 import { Fifo } from './fifo.js';
@@ -22,11 +23,16 @@ interface Send {
  * Publishes with many packets unanswered. QoS 0 is done when written, 1 on PUBACK, 2 on PUBCOMP. Holds as many messages as
  * its callers have sends open: they bound what waits here. On ActiveMQ Classic a PUBACK is no proof of permission: it
  * acknowledges and discards what the account may not write.
+ *
+ * Where the broker does not keep the order of unanswered publishes, a topic has one at a time; the topics go side by side.
  */
 export class MqttSink implements Sink {
   readonly #window: number;
   readonly #waiting = new Fifo<Send>();
   readonly #published = new Set<Send>();
+  /** One at a time: the topics that have a publish without an answer, each with the sends that wait behind it. */
+  readonly #behind = new Map<string, Fifo<Send>>();
+  readonly #oneAtATime: boolean;
   /** Given up, yet their packet ids stay taken: an id that is used again would take the late answer for its own. */
   #unanswered = 0;
 
@@ -35,6 +41,7 @@ export class MqttSink implements Sink {
     readonly spec: SinkSpec,
   ) {
     this.#window = Math.max(1, Math.min(spec.window, MAX_WINDOW));
+    this.#oneAtATime = !flavourOf(wire.endpoint.brokerType).mqtt.keepsPublishOrder;
     wire.onEnd((reason) => this.#rejectAll(reason));
   }
 
@@ -70,7 +77,10 @@ export class MqttSink implements Sink {
     while (this.#published.size + this.#unanswered < this.#window) {
       const send = this.#waiting.shift();
       if (send === undefined) return;
-      if (send.state === 'waiting') this.#publish(send);
+      if (send.state !== 'waiting') continue;
+      const behind = this.#behind.get(send.message.to.name);
+      if (behind === undefined) this.#publish(send);
+      else behind.push(send);
     }
   }
 
@@ -79,12 +89,24 @@ export class MqttSink implements Sink {
     this.#published.add(send);
     this.wire.batchWrites();
     const { to, qos, retain } = send.message;
+    if (this.#oneAtATime && !this.#behind.has(to.name)) this.#behind.set(to.name, new Fifo());
     this.wire.client.publish(to.name, send.payload, { qos, retain }, (error) => {
       if (this.wire.ended !== undefined) return;
       if (send.state === 'settled') this.#unanswered--;
       else send.settle(error ? lostError(this.wire.endpoint, error.message, error) : undefined);
+      this.#publishNext(to.name);
       this.#pump();
     });
+  }
+
+  /** The topic's last publish has its answer. */
+  #publishNext(topic: string): void {
+    const behind = this.#behind.get(topic);
+    if (behind === undefined) return;
+    let next = behind.shift();
+    while (next !== undefined && next.state !== 'waiting') next = behind.shift();
+    if (next === undefined) this.#behind.delete(topic);
+    else this.#publish(next);
   }
 
   #timeOut(send: Send): void {
@@ -103,8 +125,9 @@ export class MqttSink implements Sink {
 
   #rejectAll(reason: BridgeError): void {
     for (const send of [...this.#published]) send.settle(lostBy(reason));
-    for (let send = this.#waiting.shift(); send !== undefined; send = this.#waiting.shift())
-      if (send.state === 'waiting') send.settle(lostBy(reason));
+    for (const queue of [...this.#behind.values(), this.#waiting])
+      for (let send = queue.shift(); send !== undefined; send = queue.shift())
+        if (send.state === 'waiting') send.settle(lostBy(reason));
   }
 }
 

@@ -188,8 +188,7 @@ export class MqttSource implements Source {
       this.#release(ack);
       return;
     }
-    this.#flush();
-    this.wire.end(
+    this.wire.endPolitely(
       lostError(
         this.wire.endpoint,
         'ended by the bridge to get a message again: MQTT cannot give back just one',
@@ -207,7 +206,7 @@ export class MqttSource implements Source {
   #flush(): void {
     this.#flushing = false;
     const acks = this.#acks.takeReleased();
-    if (acks.length === 0 || this.wire.ended !== undefined) return;
+    if (acks.length === 0 || this.wire.ended !== undefined || !this.wire.client.stream.writable) return;
     for (const { qos, packetId } of acks) if (qos === 2) this.#exactlyOnce.set(packetId, 'acknowledged');
     this.wire.client.stream.write(encodeAcks(acks));
   }

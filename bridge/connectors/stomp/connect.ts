@@ -23,12 +23,11 @@ export const connectStomp: Connect = async (endpoint, stop) => {
   if (broker.stomp === undefined)
     throw new BridgeError('wrong-broker', `${placeOf(endpoint)}: ${broker.product} has no STOMP`);
   try {
-    const { socket, client } = await shakeHands(endpoint, stop);
-    const connection = new StompConnection(socket, client, endpoint, broker.stomp);
-    const server = client.headers?.server ?? '';
-    if (!broker.stomp.isServer(server) || client.headers?.version !== '1.2') {
+    const { connection, headers } = await shakeHands(endpoint, broker.stomp, stop);
+    const server = headers.server ?? '';
+    if (!broker.stomp.isServer(server) || headers.version !== '1.2') {
       await connection.close();
-      throw wrongBroker(endpoint, broker.product, server, client.headers?.version);
+      throw wrongBroker(endpoint, broker.product, server, headers.version);
     }
     return connection;
   } catch (error) {
@@ -49,7 +48,11 @@ function wrongBroker(endpoint: Endpoint, product: string, server: string, versio
 }
 
 /** TCP or TLS, then CONNECT and CONNECTED, within the endpoint's time. */
-function shakeHands(endpoint: Endpoint, stop: AbortSignal): Promise<{ socket: Socket; client: StompClient }> {
+function shakeHands(
+  endpoint: Endpoint,
+  flavour: StompFlavour,
+  stop: AbortSignal,
+): Promise<{ connection: StompConnection; headers: Readonly<Record<string, string>> }> {
   const { host, port, username, password } = endpoint;
   const socket =
     endpoint.tls === undefined
@@ -76,7 +79,11 @@ function shakeHands(endpoint: Endpoint, stop: AbortSignal): Promise<{ socket: So
     client.on('end', () => fail(new Error('it closed the connection')));
     client.on('connect', () => {
       cleanUp();
-      resolve({ socket, client });
+      // In this very turn: what follows CONNECTED at once would find stompit's own handlers.
+      resolve({
+        connection: new StompConnection(socket, client, endpoint, flavour),
+        headers: client.headers ?? {},
+      });
     });
     socket.once(endpoint.tls === undefined ? 'connect' : 'secureConnect', () =>
       connectClient(

@@ -2,20 +2,28 @@ import { asBridgeError, BridgeError } from '../../errors.js';
 import type { Endpoint } from '../connector.js';
 import type { IncomingFrame } from './guard.js';
 
-/** Texts of ERROR frames, as both brokers were seen to write them. */
+/**
+ * Texts of ERROR frames, as both brokers were seen to write them. Matched where no text of a message or a name can stand:
+ * Classic puts those at the end, and Artemis' copy of the message is cut off by `textOf`.
+ */
 const NOT_AUTHENTICATED = /password is invalid|security error|authenticat/i;
-const NO_ROOM = /usage manager|limit|is full/i;
+const NO_ROOM = /^(?:Usage Manager|(?:Persistent|Temp) store is full)\b|^AMQ\d+:? .*\bAMQ229102\b/i;
 const NOT_ALLOWED =
-  /not authorized|permission|invalid (?:queue|address|destination|name)|AMQ229032|AMQ229216/i;
+  /^User \S+ is not authorized\b|^Invalid (?:queue|address|destination|name)\b|\bAMQ(?:229032|229216)\b/i;
 
 /** Where a connection goes, for people. */
 export function placeOf({ broker, host, port }: Endpoint): string {
   return `${broker} (STOMP, ${host}:${port})`;
 }
 
-/** The broker's words in an ERROR frame, on one line and not too long. */
+/**
+ * The broker's words in an ERROR frame, on one line and not too long. Artemis gives no reason for a refused SEND (seen with
+ * 2.40.0), but the whole message with all its properties: that is nobody's business in a log.
+ */
 export function textOf({ headers }: IncomingFrame): string {
-  return headers.message?.split('\n')[0]?.slice(0, 300) || 'no reason given';
+  const line = headers.message?.split('\n')[0] ?? '';
+  const text = line.replace(/ CoreMessage\[.*$/, ' (the broker says no more)');
+  return text.slice(0, 300) || 'no reason given';
 }
 
 /** Why the handshake failed. */

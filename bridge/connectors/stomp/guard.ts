@@ -100,16 +100,32 @@ function headersOnly(handle: (frame: IncomingFrame) => void): FrameHandler {
 }
 
 interface Parser {
+  _command: string;
   _headers: Record<string, string>;
   _numHeaders: number;
   readonly _maxHeaders: number;
   _parseLine(): string | null;
   _beginBody(): void;
-  _decode(text: string): string;
 }
 
+const parser = IncomingFrameStream as {
+  readonly prototype: {
+    _parseHeaderLine: unknown;
+    setVersion(this: { _decode: unknown }, version: string): boolean;
+  };
+};
+
+/** The library's decoder for STOMP 1.2: it throws its own ParseError, which is the way to give up on a frame. */
+const decode = ((): ((text: string) => string) => {
+  const holder: { _decode: unknown } = { _decode: undefined };
+  parser.prototype.setVersion.call(holder, '1.2');
+  return holder._decode as (text: string) => string;
+})();
+const giveUp = () => decode('\\x');
+
 /**
- * In place of stompit's: a message with a property named `hasOwnProperty` ended the process there, and `__proto__` got lost.
+ * In place of stompit's: a message with a property named `hasOwnProperty` ended the process there, `__proto__` got lost, a
+ * content-length below zero moved the end of the body, and what came in one piece with CONNECTED was not decoded.
  * Repeated headers: the first one counts (STOMP 1.2, "Repeated Header Entries").
  */
 function parseHeaderLine(this: Parser): void {
@@ -120,18 +136,17 @@ function parseHeaderLine(this: Parser): void {
     return;
   }
   const separator = line.indexOf(':');
-  if (separator === -1 || this._numHeaders >= this._maxHeaders) {
-    this._decode('\\x'); // Its way to give up on a frame: it throws the library's own ParseError.
-    return;
-  }
-  const utf8 = (text: string) => this._decode(Buffer.from(text, 'latin1').toString('utf8'));
+  if (separator === -1 || this._numHeaders >= this._maxHeaders) giveUp();
+  // Nothing is escaped there (STOMP 1.2, "Value Encoding").
+  const plain = this._command === 'CONNECTED' ? (text: string) => text : decode;
+  const utf8 = (text: string) => plain(Buffer.from(text, 'latin1').toString('utf8'));
   const name = utf8(line.slice(0, separator));
   if (Object.hasOwn(this._headers, name)) return;
   const value = utf8(line.slice(separator + 1));
+  if (name === 'content-length' && !/^\d{1,10}$/.test(value)) giveUp();
   Object.defineProperty(this._headers, name, { value, enumerable: true, configurable: true, writable: true });
   this._numHeaders++;
 }
 
 // The parser names its next step by the prototype's method, so this is the one place where it can be replaced.
-(IncomingFrameStream as { prototype: { _parseHeaderLine: unknown } }).prototype._parseHeaderLine =
-  parseHeaderLine;
+parser.prototype._parseHeaderLine = parseHeaderLine;

@@ -8,8 +8,6 @@ import { encodeSend, type Send } from './headers.js';
 
 /** Messages in one transaction; measured: 20 to 500 perform alike. */
 const LARGEST_BATCH = 200;
-/** Transactions without an answer: the broker reads one while it syncs the other. */
-const BATCHES = 2;
 
 interface Pending {
   readonly send: Send;
@@ -29,11 +27,12 @@ export interface SinkConnection {
 
 /**
  * Sends what waits as one transaction, because the broker syncs its journal once a commit. A lone message goes alone and at
- * once. What waits beyond two batches is bounded by the flow's credit.
+ * once. What waits beyond the open transactions is bounded by the flow's credit.
  */
 export class StompSink implements Sink {
   readonly #connection: SinkConnection;
   readonly #spec: SinkSpec;
+  readonly #batchSize: number;
   readonly #sent = new Set<Pending>();
   #waiting: Pending[] = [];
   #batches = 0;
@@ -45,6 +44,8 @@ export class StompSink implements Sink {
   constructor(connection: SinkConnection, spec: SinkSpec) {
     this.#connection = connection;
     this.#spec = spec;
+    const share = Math.floor(spec.window / connection.flavour.openTransactions);
+    this.#batchSize = Math.max(1, Math.min(LARGEST_BATCH, share));
     this.#sweep = setInterval(() => this.#expire(), Math.max(50, spec.sendTimeout / 10)).unref();
   }
 
@@ -76,7 +77,7 @@ export class StompSink implements Sink {
 
   /** One turn gathers what comes together; nothing waits longer than that while the connection is idle. */
   #schedule(): void {
-    if (this.#scheduled || this.#batches >= BATCHES) return;
+    if (this.#scheduled || this.#batches >= this.#connection.flavour.openTransactions) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
@@ -85,8 +86,9 @@ export class StompSink implements Sink {
   }
 
   #pump(): void {
-    while (this.#batches < BATCHES && this.#waiting.length > 0 && this.#reason === undefined) {
-      const batch = this.#waiting.splice(0, Math.min(LARGEST_BATCH, this.#spec.window));
+    const { openTransactions } = this.#connection.flavour;
+    while (this.#batches < openTransactions && this.#waiting.length > 0 && this.#reason === undefined) {
+      const batch = this.#waiting.splice(0, this.#batchSize);
       this.#batches++;
       for (const pending of batch) this.#sent.add(pending);
       const receipt = this.#connection.receipt(() => this.#confirmed(batch));
@@ -114,15 +116,22 @@ export class StompSink implements Sink {
     this.#schedule();
   }
 
-  /** Every send has the same time limit, so the oldest stands first. */
+  /** Every send has the same time limit, so the oldest stands first, and what was sent before what waits. */
   #expire(): void {
     const now = Date.now();
     for (const pending of this.#sent) {
       if (pending.deadline > now) return;
       this.#sent.delete(pending);
-      const text = `${placeOf(this.#connection.endpoint)} did not answer within ${this.#spec.sendTimeout} ms`;
-      pending.reject(new BridgeError('send-timeout', text));
+      this.#timeOut(pending);
     }
+    const late = this.#waiting.findIndex(({ deadline }) => deadline > now);
+    for (const pending of this.#waiting.splice(0, late === -1 ? this.#waiting.length : late))
+      this.#timeOut(pending);
+  }
+
+  #timeOut(pending: Pending): void {
+    const text = `${placeOf(this.#connection.endpoint)} did not answer within ${this.#spec.sendTimeout} ms`;
+    pending.reject(new BridgeError('send-timeout', text));
   }
 }
 

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { findCheckout } from '../../../bridge/launch/checkout.js';
 import { fetchWithMaven } from '../../../bridge/launch/maven.js';
 import { startServer } from '../../../bridge/launch/server-process.js';
-import type { TestBroker } from '../brokers.js';
+import type { BrokerOptions, TestBroker } from '../brokers.js';
 import { freePorts } from './ports.js';
 import { accounts, brokerFolder, type Running, testBroker } from './test-broker.js';
 
@@ -33,31 +33,39 @@ export async function fetchArtemis(say: (line: string) => void): Promise<string>
 }
 
 /** ActiveMQ Artemis with the settings that its own `create` makes, but for ports, accounts and memory. */
-export async function startArtemisBroker(): Promise<TestBroker> {
+export async function startArtemisBroker(options: BrokerOptions): Promise<TestBroker> {
   const home = await fetchArtemis(console.log);
   const [mqtt = 0, amqp = 0, stomp = 0, openwire = 0] = await freePorts(4);
   const ports = { mqtt, amqp, stomp, openwire };
   const folder = await brokerFolder('artemis');
   return testBroker({ type: 'artemis', ports, accounts }, folder, async () => {
-    await createOnce(home, folder, ports);
+    await createOnce(home, folder, ports, options);
     return startInstance(folder);
   });
 }
 
-async function createOnce(home: string, folder: string, ports: Ports): Promise<void> {
+async function createOnce(
+  home: string,
+  folder: string,
+  ports: Ports,
+  { writable }: BrokerOptions,
+): Promise<void> {
   if ((await readdir(folder)).includes('etc')) return;
   const { username, password } = accounts.bridge;
   const login = ['--user', username, '--password', password, '--require-login', '--role', 'amq'];
   const lean = ['--host', '127.0.0.1', '--no-web', '--nio', '--no-autotune', '--silent'];
   const acceptors = ['amqp', 'hornetq', 'mqtt', 'stomp'].map((name) => `--no-${name}-acceptor`);
   await run(join(home, 'bin', 'artemis'), ['create', folder, ...login, ...lean, ...acceptors]);
-  await configure(join(folder, 'etc'), ports);
+  await configure(join(folder, 'etc'), ports, writable);
 }
 
-async function configure(etc: string, ports: Ports): Promise<void> {
+async function configure(etc: string, ports: Ports, writable: string | undefined): Promise<void> {
   const file = join(etc, 'broker.xml');
   const xml = (await readFile(file, 'utf8'))
     .replace(/<acceptors>.*<\/acceptors>/s, `<acceptors>${acceptors(ports)}</acceptors>`)
+    .replace(/<security-setting match="#">.*<\/security-settings>/s, (all) =>
+      writable === undefined ? all : `${securitySettings(writable)}</security-settings>`,
+    )
     // The disk of a machine that builds things is full sooner than the tests need room.
     .replace(/<max-disk-usage>.*?</, '<max-disk-usage>-1<')
     // What `create` finds by measuring the disk, which takes longer than a test.
@@ -68,6 +76,20 @@ async function configure(etc: string, ports: Ports): Promise<void> {
   await writeFile(join(etc, 'artemis-users.properties'), users);
   const names = all.map(({ username }) => username).join(',');
   await writeFile(join(etc, 'artemis-roles.properties'), `amq = ${names}\n`);
+}
+
+/** What is not permitted to a role is refused; of the settings that match a name only the most specific one counts. */
+function securitySettings(writable: string): string {
+  const reading = [
+    'createNonDurableQueue',
+    'deleteNonDurableQueue',
+    'createDurableQueue',
+    'deleteDurableQueue',
+  ];
+  const all = [...reading, 'createAddress', 'deleteAddress', 'consume', 'browse'];
+  const setting = (match: string, types: readonly string[]) =>
+    `<security-setting match="${match}">${types.map((type) => `<permission type="${type}" roles="amq"/>`).join('')}</security-setting>`;
+  return setting('#', all) + setting(`${writable}.#`, [...all, 'send']);
 }
 
 /** One a protocol, with the options that `create` gives each. */

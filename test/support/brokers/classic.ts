@@ -1,18 +1,20 @@
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readAccounts } from '../../../bridge/launch/accounts.js';
 import { fetchActiveMq, startActiveMq } from '../../../bridge/launch/activemq.js';
 import { findCheckout } from '../../../bridge/launch/checkout.js';
-import type { Account, TestBroker } from '../brokers.js';
+import type { Account, BrokerOptions, TestBroker } from '../brokers.js';
 import { freePorts } from './ports.js';
 import { brokerFolder, testBroker } from './test-broker.js';
 
 /** ActiveMQ Classic as users get it: the same jars, configuration and code that `up` starts. */
-export async function startClassicBroker(): Promise<TestBroker> {
-  const { broker: confDir, cache } = findCheckout();
+export async function startClassicBroker({ writable }: BrokerOptions): Promise<TestBroker> {
+  const { broker: shipped, cache } = findCheckout();
   const libDir = await fetchActiveMq({ cacheDir: cache, say: console.log });
   const [mqtt = 0, amqp = 0, stomp = 0, openwire = 0, ws = 0] = await freePorts(5);
   const ports = { mqtt, amqp, stomp, openwire, ws };
   const dataDir = await brokerFolder('classic');
+  const confDir = writable === undefined ? shipped : await restrictedCopy(shipped, dataDir, writable);
   const known = await readAccounts(join(confDir, 'users.properties'));
   const account = (username: string): Account => {
     const found = known.find((candidate) => candidate.username === username);
@@ -23,4 +25,23 @@ export async function startClassicBroker(): Promise<TestBroker> {
   return testBroker({ type: 'activemq', ports, accounts }, dataDir, () =>
     startActiveMq({ libDir, confDir, dataDir, ports, heap: 384, say: () => {} }),
   );
+}
+
+/** The shipped configuration in a folder of its own, where only destinations with this first level may be written. */
+async function restrictedCopy(shipped: string, dataDir: string, writable: string): Promise<string> {
+  const folder = join(dataDir, 'conf');
+  await cp(shipped, folder, { recursive: true });
+  const entry = (kind: string, name: string, write: string) =>
+    `<authorizationEntry ${kind}="${name}" read="services,members" write="${write}" admin="services,members"/>`;
+  // The entries that match a name add up.
+  const entries = ['queue', 'topic'].flatMap((kind) => [
+    entry(kind, '>', 'nobody'),
+    entry(kind, `${writable}.>`, 'services,members'),
+    entry(kind, 'ActiveMQ.Advisory.>', 'services,members'),
+  ]);
+  const plugin = `<authorizationPlugin><map><authorizationMap><authorizationEntries>${entries.join('')}</authorizationEntries></authorizationMap></map></authorizationPlugin>`;
+  const file = join(folder, 'activemq.xml');
+  const xml = await readFile(file, 'utf8');
+  await writeFile(file, xml.replace('</plugins>', `${plugin}</plugins>`));
+  return folder;
 }

@@ -1,0 +1,363 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import type { Endpoint } from '../../bridge/connectors/connector.js';
+import { connectStomp } from '../../bridge/connectors/stomp/connect.js';
+import type { BridgeError } from '../../bridge/errors.js';
+import type { PropertyValue } from '../../bridge/message/message.js';
+import { startArtemis, startClassic } from '../support/brokers.js';
+import { eventually } from '../support/eventually.js';
+import { uniqueName } from '../support/names.js';
+import { forever, from, jmsWorkbench, message, queue, topic, wildcard } from './jms-workbench.js';
+
+const BROKERS = [
+  { name: 'ActiveMQ Classic', start: startClassic, otherType: 'artemis', rightType: 'activemq' },
+  { name: 'ActiveMQ Artemis', start: startArtemis, otherType: 'activemq', rightType: 'artemis' },
+] as const;
+
+const texts = (count: number) => Array.from({ length: count }, (_, index) => `m${index}`);
+
+describe.each(BROKERS)('STOMP on $name', ({ start, otherType, rightType }) => {
+  const bench = jmsWorkbench('stomp', connectStomp, start, { writable: 'test' });
+  const { endpoint, connect, sinkOf, receive } = bench;
+
+  it('gives a queue message to one consumer and a topic message to every subscriber', async () => {
+    const [q, t] = [queue(), topic()];
+    const sink = await sinkOf();
+    const subscribers = [await receive(from(t)), await receive(from(t))];
+    const consumers = [await receive(from(q)), await receive(from(q))];
+    for (const { source } of [...subscribers, ...consumers]) source.grant(10);
+    await Promise.all(texts(4).flatMap((body) => [sink.send(message(q, body)), sink.send(message(t, body))]));
+    for (const subscriber of subscribers) {
+      await subscriber.take(4);
+      expect(subscriber.bodies()).toEqual(texts(4));
+    }
+    const got = await eventually(() => {
+      const all = consumers.flatMap((consumer) => consumer.bodies());
+      return all.length >= 4 ? all : undefined;
+    });
+    expect(got.toSorted()).toEqual(texts(4));
+  });
+
+  it('takes a wildcard subscription and tells the concrete name of each message', async () => {
+    const base = `test.${uniqueName('w')}`;
+    const [one, rest] = [await receive(wildcard(base, 'one')), await receive(wildcard(base, 'rest'))];
+    for (const { source } of [one, rest]) source.grant(10);
+    const sink = await sinkOf();
+    await sink.send(message(topic(`${base}.a.b`), 'deep'));
+    await sink.send(message(topic(`${base}.a`), 'flat'));
+    const names = async (inbox: typeof one, count: number) =>
+      (await inbox.take(count)).map(({ message: { address } }) => address.name);
+    expect(await names(rest, 2)).toEqual([`${base}.a.b`, `${base}.a`]);
+    expect(await names(one, 1)).toEqual([`${base}.a`]);
+  });
+
+  it('carries JMS headers, text and bytes', async () => {
+    const to = queue();
+    const headers = { correlationId: 'c:1', type: 'greeting', priority: 7 };
+    const replyTo = topic('answers');
+    const sink = await sinkOf();
+    await sink.send(message(to, 'größe 😀', { ...headers, replyTo, ttl: 60_000, group: 'g' }));
+    await sink.send(message(to, Buffer.from([0, 1, 255]), { priority: 7, group: 'g' }));
+    const inbox = await receive(from(to));
+    inbox.source.grant(2);
+    const [first, second] = await inbox.take(2);
+    expect(first?.message).toMatchObject({ body: 'größe 😀', persistent: true, ...headers });
+    expect(first?.message.timestamp).toBeGreaterThan(0);
+    expect(second?.message.body).toEqual(Buffer.from([0, 1, 255]));
+  });
+
+  it('lets the broker select', async () => {
+    const to = queue();
+    const sink = await sinkOf();
+    const kinds = ['a', 'b', 'a', 'b'];
+    for (const [index, kind] of kinds.entries())
+      await sink.send(message(to, String(index), { properties: new Map([['kind', kind]]) }));
+    const inbox = await receive(from(to, { selector: "kind = 'b'" }));
+    inbox.source.grant(10);
+    await inbox.take(2);
+    expect(inbox.bodies()).toEqual(['1', '3']);
+  });
+
+  it('says that a selector was refused', async () => {
+    const connection = await connect();
+    await expect(connection.source(from(queue(), { selector: 'n >' }), () => {})).rejects.toMatchObject({
+      code: 'subscription-refused',
+    });
+  });
+
+  it('keeps messages for a durable subscription while nobody is there', async () => {
+    const to = topic();
+    const clientId = uniqueName('durable');
+    const spec = from(to, { durable: 'sub' });
+    const sink = await sinkOf();
+    const first = await receive(spec, { clientId });
+    first.source.grant(10);
+    await sink.send(message(to, '1'));
+    const [delivery] = await first.take(1);
+    delivery?.settle('accepted');
+    await first.source.stop();
+    await first.connection.close();
+    await sink.send(message(to, '2'));
+    const second = await receive(spec, { clientId });
+    second.source.grant(10);
+    await second.take(1);
+    await second.connection.close();
+    const third = await receive(spec, { clientId });
+    third.source.grant(10);
+    await third.take(1);
+    await sink.send(message(to, '3'));
+    await third.take(2);
+    expect(third.bodies()).toEqual(['2', '3']);
+  });
+
+  it('confirms what it sends in transactions, in order, with a small window and a large one', async () => {
+    for (const window of [3, 10_000]) {
+      const to = queue();
+      const sink = await sinkOf(window);
+      const bodies = texts(2_000);
+      await Promise.all(bodies.map((body) => sink.send(message(to, body))));
+      const received: unknown[] = [];
+      const source = await (await connect()).source(from(to), (delivery) => {
+        received.push(delivery.message.body);
+        delivery.settle('accepted');
+      });
+      source.grant(bodies.length);
+      await eventually(() => received.length === bodies.length);
+      expect(received).toEqual(bodies);
+    }
+  });
+
+  it('refuses for good the one message whose destination the account may not send to', async () => {
+    const sink = await sinkOf();
+    // With what would mean a full destination in the broker's words, and a text that is not for logs.
+    const properties = new Map([['note', 'Usage Manager limit, is full, AMQ229102']]);
+    const send = sink.send(message(queue(uniqueName('refused.limit')), 'private', { properties }));
+    await expect(send).rejects.toMatchObject({
+      // Artemis does not say why.
+      code: rightType === 'activemq' ? 'destination-refused' : 'message-refused',
+      transient: false,
+      message: expect.not.stringMatching(/Usage Manager|private/),
+    });
+  });
+
+  it('asks for each message of a refused batch alone, and keeps none of it', async () => {
+    const to = queue();
+    const sink = await sinkOf();
+    const outcomes = await Promise.allSettled([
+      sink.send(message(to, 'before')),
+      sink.send(message(queue(uniqueName('refused')), 'x')),
+      sink.send(message(to, 'behind')),
+    ]);
+    for (const outcome of outcomes)
+      expect(outcome).toMatchObject({
+        status: 'rejected',
+        reason: { code: 'batch-refused', transient: true },
+      });
+    await (await sinkOf()).send(message(to, 'later'));
+    const inbox = await receive(from(to));
+    inbox.source.grant(10);
+    await inbox.take(1);
+    expect(inbox.bodies()).toEqual(['later']);
+  });
+
+  it('refuses a name that the broker would take apart, and the sink goes on', async () => {
+    const sink = await sinkOf();
+    for (const name of ['', 'a\nb', 'a\0b', bench.broker.type === 'activemq' ? 'a,b' : 'a::b'])
+      await expect(sink.send(message(queue(name), 'x'))).rejects.toMatchObject({
+        code: 'destination-refused',
+        transient: false,
+      });
+    await sink.send(message(queue(), 'after'));
+  });
+
+  it('lets no text of a message become a header or a frame of its own', async () => {
+    const [to, other] = [queue(), queue()];
+    const frame = `hello\0\nSEND\ndestination:/queue/${other.name}\n\nowned\0`;
+    const properties = new Map<string, PropertyValue>([
+      ['note', `x\npersistent:false\n\n${frame}`],
+      ['a\nreceipt:1\nb', 'key'],
+      ['destination', `/queue/${other.name}`],
+      ['content-length', '1'],
+      ['receipt', 'r1'],
+      ['expires', '1'],
+    ]);
+    const sink = await sinkOf();
+    await sink.send(message(to, Buffer.from(frame), { properties }));
+    const inbox = await receive(from(to));
+    inbox.source.grant(10);
+    const [delivery] = await inbox.take(1);
+    expect(delivery?.message.body).toEqual(Buffer.from(frame));
+    expect(delivery?.message.persistent).toBe(true);
+    await sink.send(message(other, 'mine'));
+    const owned = await receive(from(other));
+    owned.source.grant(10);
+    await owned.take(1);
+    expect(owned.bodies()).toEqual(['mine']);
+  });
+
+  it('takes in what ends the process or the connection of plain stompit', async () => {
+    const to = queue();
+    const properties = new Map<string, PropertyValue>([
+      ['hasOwnProperty', 'x'],
+      ['toString', 'y'],
+      ['long', 'ü'.repeat(2_000)],
+      ...Array.from({ length: 200 }, (_, index): [string, string] => [`p${index}`, 'v']),
+    ]);
+    const sink = await sinkOf();
+    await sink.send(message(to, 'many', { properties }));
+    const inbox = await receive(from(to));
+    inbox.source.grant(10);
+    const [many] = await inbox.take(1);
+    const got = new Map([...(many?.message.properties ?? [])].filter(([name]) => properties.has(name)));
+    expect(got).toEqual(properties);
+  });
+
+  it('hands over no more than its credit, and nothing after it was stopped', async () => {
+    const to = queue();
+    const sink = await sinkOf();
+    await Promise.all(texts(50).map((body) => sink.send(message(to, body))));
+    const inbox = await receive(from(to));
+    inbox.source.grant(7);
+    await inbox.take(7);
+    await sink.send(message(to, 'round trip'));
+    expect(inbox.deliveries).toHaveLength(7);
+    await inbox.source.stop();
+    inbox.source.grant(10);
+    for (const delivery of inbox.deliveries) delivery.settle('accepted');
+    await inbox.connection.close();
+    const next = await receive(from(to));
+    next.source.grant(100);
+    await next.take(44);
+    await sink.send(message(to, 'last'));
+    await next.take(45);
+    expect(inbox.deliveries).toHaveLength(7);
+    expect(next.bodies()).toEqual([...texts(50).slice(7), 'round trip', 'last']);
+  });
+
+  it('says which type to write when the broker is of another one', async () => {
+    await expect(connect({ brokerType: otherType })).rejects.toMatchObject({
+      code: 'wrong-broker',
+      message: expect.stringContaining(`type: ${rightType}`),
+    });
+  });
+
+  it('stops connecting when it is told to, and gives up on a peer that says nothing', async () => {
+    const mute = createServer(() => {});
+    mute.listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    const { port } = mute.address() as AddressInfo;
+    const stop = new AbortController();
+    const stopped = connectStomp(endpoint({ port }), stop.signal);
+    stop.abort();
+    await expect(stopped).rejects.toMatchObject({ code: 'connection-failed' });
+    await expect(connectStomp(endpoint({ port, connectTimeout: 100 }), forever())).rejects.toMatchObject({
+      code: 'connection-failed',
+    });
+    mute.close();
+  });
+
+  it('notices a silent broker, and rejects a send that gets no answer', async () => {
+    const connection = await connect({ idleTimeout: 2_000 });
+    const sink = await connection.sink({ window: 10, sendTimeout: 500 });
+    bench.broker.pause();
+    try {
+      await expect(sink.send(message(queue(), 'x'))).rejects.toMatchObject({ code: 'send-timeout' });
+      expect(await connection.lost).toMatchObject({ code: 'connection-lost' });
+    } finally {
+      bench.broker.resume();
+    }
+  });
+
+  // Last: the broker comes back on the same ports, but every connection before is gone.
+  it('rejects each pending send when the broker dies', async () => {
+    const connection = await connect();
+    const sink = await connection.sink({ window: 50, sendTimeout: 20_000 });
+    const to = queue();
+    await sink.send(message(to, 'before'));
+    bench.broker.pause();
+    const outcomes = Promise.allSettled(texts(120).map((body) => sink.send(message(to, body))));
+    await bench.broker.kill();
+    for (const outcome of await outcomes)
+      expect(outcome).toMatchObject({
+        status: 'rejected',
+        reason: { code: 'connection-lost', transient: true },
+      });
+    expect((await connection.lost).code).toBe('connection-lost');
+    await bench.broker.restart();
+    const inbox = await receive(from(to));
+    inbox.source.grant(1);
+    const [delivery] = await inbox.take(1);
+    expect(delivery?.message.body).toBe('before');
+  });
+});
+
+describe('STOMP from a broker that misbehaves', () => {
+  const CONNECTED = 'CONNECTED\nversion:1.2\nserver:ActiveMQ/6.1.8\nheart-beat:0,0\n\n\0';
+
+  /** A peer that answers CONNECT with these bytes, and says more when it is told to. */
+  async function peer(answer: string) {
+    const sockets: Socket[] = [];
+    const server = createServer((socket) => {
+      sockets.push(socket);
+      socket.on('error', () => {});
+      socket.once('data', () => socket.write(answer));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const endpoint: Endpoint = {
+      broker: 'odd',
+      brokerType: 'activemq',
+      protocol: 'stomp',
+      host: '127.0.0.1',
+      port,
+      clientId: uniqueName('client'),
+      cleanSession: true,
+      connectTimeout: 5_000,
+      idleTimeout: 5_000,
+    };
+    return {
+      connect: () => connectStomp(endpoint, forever()),
+      say: (bytes: string) => sockets[0]?.write(bytes),
+      close: () => server.close(),
+    };
+  }
+
+  const BROKEN: [what: string, bytes: string][] = [
+    ['an ERROR with a text body', 'ERROR\ncontent-type:text/plain\ncontent-length:5\nmessage:no\n\nwords\0'],
+    ['a content-length below zero', 'MESSAGE\ncontent-length:-1\nsubscription:s1\n\nx\0'],
+    ['an escape that does not exist', 'MESSAGE\na:\\t\nsubscription:s1\n\nx\0'],
+    ['a header without a colon', 'MESSAGE\nnothing\n\n\0'],
+    ['a header line without end', `MESSAGE\na:${'x'.repeat(2 * 1024 * 1024)}`],
+    ['a body that does not end where it says', 'MESSAGE\ncontent-length:1\nsubscription:s1\n\nxyz\0'],
+  ];
+
+  it.each(BROKEN)('ends the connection, and nothing else, on %s', async (_, bytes) => {
+    const odd = await peer(CONNECTED);
+    const connection = await odd.connect();
+    odd.say(bytes);
+    expect(await connection.lost).toMatchObject({ code: 'connection-lost' });
+    await connection.close();
+    odd.close();
+  });
+
+  it.each(BROKEN)('ends the connection, and nothing else, on a welcome with %s', async (_, bytes) => {
+    const odd = await peer(CONNECTED + bytes);
+    const outcome = await odd.connect().then(
+      async (connection) => (await connection.lost).code,
+      (error: BridgeError) => error.code,
+    );
+    expect(outcome).toMatch(/^connection-(lost|failed)$/);
+    odd.close();
+  });
+
+  it.each(['1.0', '1.1'])('does not take a session of version %s', async (version) => {
+    const old = await peer(CONNECTED.replace('1.2', version));
+    await expect(old.connect()).rejects.toMatchObject({
+      code: 'wrong-broker',
+      message: expect.stringContaining(`speaks STOMP ${version}; this needs 1.2`),
+    });
+    old.close();
+  });
+});
