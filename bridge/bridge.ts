@@ -146,7 +146,7 @@ function deadLetterPlace(
   for (const { broker } of ends) {
     const { jmsVia } = flavourOf(brokerNamed(config, broker).type);
     if (jmsVia === undefined) continue;
-    const via = ends.find((end) => end.broker === broker && end.via !== 'mqtt')?.via ?? jmsVia;
+    const via = ends.find((end) => end.broker === broker && end.via !== 'mqtt')?.via ?? jmsVia.to;
     return { broker, via, address: { kind: 'queue', name: route.deadLetter } };
   }
   const broker = route.to[0]?.broker ?? route.from.broker;

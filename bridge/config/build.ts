@@ -72,7 +72,7 @@ function buildRoute(name: string, route: RouteInput, mapping: Mapping): RouteCon
 }
 
 function buildFrom(from: FromInput, mapping: Mapping): FromConfig {
-  const { kind, text, broker, via } = place(from, mapping);
+  const { kind, text, broker, via } = place('from', from, mapping);
   const { qos, session, connection, selector, durable } = from;
   return {
     kind,
@@ -88,7 +88,7 @@ function buildFrom(from: FromInput, mapping: Mapping): FromConfig {
 }
 
 function buildTo(to: ToInput, mapping: Mapping): ToConfig {
-  const { kind, text, broker, via } = place(to, mapping);
+  const { kind, text, broker, via } = place('to', to, mapping);
   const { persistent, qos, retain, priority, ttl } = to;
   return {
     kind,
@@ -111,11 +111,11 @@ function buildTo(to: ToInput, mapping: Mapping): ToConfig {
   };
 }
 
-function place(end: FromInput | ToInput, mapping: Mapping) {
+function place(side: 'from' | 'to', end: FromInput | ToInput, mapping: Mapping) {
   const address = addressOf(end);
   const broker = brokerOf(end, Object.keys(mapping.brokers));
   const type = broker === undefined ? undefined : mapping.brokers[broker]?.type;
-  const via = address === undefined || type === undefined ? undefined : viaOf(end, address.kind, type);
+  const via = address === undefined || type === undefined ? undefined : viaOf(side, end, address.kind, type);
   if (address === undefined || broker === undefined || via === undefined)
     throw new Error('a rule without an address, a broker or a protocol was let through');
   return { ...address, broker, via };

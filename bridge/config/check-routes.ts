@@ -1,3 +1,4 @@
+import { flavourOf } from '../connectors/flavours/flavour.js';
 import type { AddressKind } from '../message/address.js';
 import { parsePattern } from '../routing/pattern.js';
 import { checkTemplates } from './check-templates.js';
@@ -115,10 +116,16 @@ function checkEnd(
         `"${key}" has no meaning here: it is for ${kinds.join(' and ')} only`,
       );
   }
-  checkBroker(kind, end, node, context);
+  checkBroker(side, kind, end, node, context);
 }
 
-function checkBroker(kind: AddressKind, end: FromInput | ToInput, node: MapNode, context: Context): void {
+function checkBroker(
+  side: 'from' | 'to',
+  kind: AddressKind,
+  end: FromInput | ToInput,
+  node: MapNode,
+  context: Context,
+): void {
   const { known, mapping, report } = context;
   if (known === undefined) return;
   const brokerNode = node.entries.get('broker');
@@ -155,7 +162,16 @@ function checkBroker(kind: AddressKind, end: FromInput | ToInput, node: MapNode,
     return;
   }
   // A protocol or an address that is given but wrong has its own error already.
-  const via = viaNode !== undefined && end.via === undefined ? undefined : viaOf(end, kind, broker.type);
+  const via =
+    viaNode !== undefined && end.via === undefined ? undefined : viaOf(side, end, kind, broker.type);
+  const retain = node.entries.get('retain');
+  const { retainsFrom } = flavourOf(broker.type).mqtt;
+  if (retain !== undefined && via !== undefined && !retainsFrom.includes(via))
+    report.add(
+      'error',
+      retain.key ?? retain.start,
+      `a broker of type ${broker.type} retains only what comes over ${retainsFrom.join(' or ')}, and this goes over ${via}`,
+    );
   const given = context.brokers?.entries.get(name);
   const reachable = (key: string) => given !== undefined && nodeAt(given, [key]) !== undefined;
   if (via !== undefined && !reachable('host') && !reachable(via))
@@ -190,26 +206,47 @@ function checkOptions(
 
 /** Routes that share a connection share one source session: it is of one broker and one kind. */
 function checkConnections(mapping: Mapping, root: Node, known: readonly string[], report: Report): void {
-  const first = new Map<
-    string,
-    { readonly route: string; readonly broker: string | undefined; readonly from: FromInput }
-  >();
-  for (const [route, { from, enabled }] of Object.entries(mapping.routes)) {
-    const { connection, session } = from;
-    if (connection === undefined || !enabled) continue;
-    const broker = brokerOf(from, known);
-    const other = first.get(connection);
-    if (other === undefined) {
-      first.set(connection, { route, broker, from });
-      continue;
-    }
+  const first = new Map<string, { readonly route: string; readonly traits: SessionTraits }>();
+  for (const [route, input] of Object.entries(mapping.routes)) {
+    const { connection } = input.from;
+    if (connection === undefined || !input.enabled) continue;
     const node = nodeAt(root, ['routes', route, 'from', 'connection']);
-    const differs =
-      broker !== other.broker ? 'broker' : session !== other.from.session ? 'session' : undefined;
-    if (node !== undefined && differs !== undefined)
+    const namesake = Object.hasOwn(mapping.routes, connection) ? mapping.routes[connection] : undefined;
+    if (node !== undefined && namesake !== undefined && namesake.from.connection === undefined)
       report.at(
         node,
-        `the route "${other.route}" has this connection with another "${differs}"; routes share one only with the same broker and session`,
+        `the route "${connection}" has a session of its own by that name; give the connection another name`,
+      );
+    const traits = sessionTraits(input, known);
+    const other = first.get(connection);
+    if (other === undefined) {
+      first.set(connection, { route, traits });
+      continue;
+    }
+    const differing = Object.entries(traits).find(
+      ([trait, value]) => other.traits[trait as keyof SessionTraits] !== value,
+    );
+    if (node !== undefined && differing !== undefined)
+      report.at(
+        node,
+        `the route "${other.route}" has this connection with another "${differing[0]}"; routes that share one have the same ${Object.keys(traits).join(', ')}`,
       );
   }
+}
+
+/** What routes of one source session have in common, by the key of the mapping file. */
+interface SessionTraits {
+  readonly broker: string | undefined;
+  readonly session: string;
+  readonly inFlight: number;
+  readonly retry: string;
+}
+
+function sessionTraits({ from, inFlight, retry }: RouteInput, known: readonly string[]): SessionTraits {
+  return {
+    broker: brokerOf(from, known),
+    session: from.session,
+    inFlight,
+    retry: `${milliseconds(retry.initial)} to ${milliseconds(retry.max)}`,
+  };
 }

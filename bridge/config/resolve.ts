@@ -24,8 +24,13 @@ export function brokerOf(end: FromInput | ToInput, names: readonly string[]): st
 }
 
 /** The protocol: the one given, or the usual one of the broker; undefined where the broker has none for this kind. */
-export function viaOf(end: FromInput | ToInput, kind: AddressKind, type: BrokerType): Protocol | undefined {
-  return kind === 'mqtt' ? 'mqtt' : (end.via ?? flavourOf(type).jmsVia);
+export function viaOf(
+  side: 'from' | 'to',
+  end: FromInput | ToInput,
+  kind: AddressKind,
+  type: BrokerType,
+): Protocol | undefined {
+  return kind === 'mqtt' ? 'mqtt' : (end.via ?? flavourOf(type).jmsVia?.[side]);
 }
 
 /** The protocols that a type of broker offers. */

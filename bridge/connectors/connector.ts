@@ -76,6 +76,8 @@ export type SourceSpec =
   | {
       readonly kind: 'queue' | 'topic';
       readonly pattern: AddressPattern;
+      /** How many deliveries will be unsettled at most: what the broker may send ahead. */
+      readonly window: number;
       /** JMS selector, evaluated by the broker. */
       readonly selector?: string;
       /** Name of a durable topic subscription. */
@@ -88,7 +90,7 @@ export interface MqttSubscription {
 }
 
 export interface SinkSpec {
-  /** Milliseconds until a send without an answer rejects. */
+  /** Milliseconds until a send without an answer rejects, counted from when it was written. */
   readonly sendTimeout: number;
   /** How many sends may be without an answer at most; further ones wait inside the sink, in order. */
   readonly window: number;

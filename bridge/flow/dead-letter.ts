@@ -2,21 +2,43 @@ import type { BridgeError } from '../errors.js';
 import type { Address } from '../message/address.js';
 import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
 
+/** Characters of a text that a dead letter tells, and of a property it keeps: Classic takes no STOMP header over 10 KiB. */
+const LONGEST_TEXT = 1_000;
+const LONGEST_PROPERTY = 2_000;
+/** Half of the STOMP headers that Classic takes. */
+const MOST_PROPERTIES = 500;
+
+export interface DeadLetterReason {
+  readonly route: string;
+  readonly error: BridgeError;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly id: string;
+  /** Leaves out the message's own properties: they may be what a broker refuses. */
+  readonly bare: boolean;
+}
+
 /**
  * The message that says what could not be delivered and why: the original body, byte for byte, and its properties, with
- * `bridge_route`, `bridge_source`, `bridge_reason`, `bridge_error` and `bridge_time` (ISO 8601) added.
+ * `bridge_route`, `bridge_source`, `bridge_reason`, `bridge_error` and `bridge_time` (ISO 8601) added, and
+ * `bridge_left_out` with the number of properties that were too large to keep.
  */
-export function deadLetterOf(
-  message: Message,
-  reason: { readonly route: string; readonly error: BridgeError; readonly now: number; readonly id: string },
-  to: Address,
-): OutboundMessage {
+export function deadLetterOf(message: Message, reason: DeadLetterReason, to: Address): OutboundMessage {
   const { body } = message;
-  const properties = new Map<string, PropertyValue>(message.properties);
+  const kept = [...message.properties].filter(
+    ([name, value], index) =>
+      !reason.bare &&
+      index < MOST_PROPERTIES &&
+      name.length <= LONGEST_TEXT &&
+      String(value).length <= LONGEST_PROPERTY,
+  );
+  const properties = new Map<string, PropertyValue>(kept);
+  const leftOut = message.properties.size - kept.length;
+  if (leftOut > 0) properties.set('bridge_left_out', leftOut);
   properties.set('bridge_route', reason.route);
-  properties.set('bridge_source', `${message.address.kind} ${message.address.name}`);
+  properties.set('bridge_source', shortened(`${message.address.kind} ${message.address.name}`));
   properties.set('bridge_reason', reason.error.code);
-  properties.set('bridge_error', reason.error.message);
+  properties.set('bridge_error', shortened(reason.error.message));
   properties.set('bridge_time', new Date(reason.now).toISOString());
   return {
     to,
@@ -29,4 +51,8 @@ export function deadLetterOf(
     qos: 1,
     retain: false,
   };
+}
+
+function shortened(text: string): string {
+  return text.length <= LONGEST_TEXT ? text : `${text.slice(0, LONGEST_TEXT - 1)}…`;
 }

@@ -15,7 +15,7 @@ import type { Lanes } from './lanes.js';
 import { mapMessage, orderKey, scopeOf } from './mapping.js';
 import { subscriptionsFor } from './subscriptions.js';
 
-/** Milliseconds before a dead letter that could not be kept is tried again: nothing is given up. */
+/** Milliseconds before a dead letter that was refused is tried again. */
 const DEAD_LETTER_RETRY = 5_000;
 
 /** One route and where its messages go. */
@@ -36,12 +36,26 @@ export interface FlowOptions {
   readonly log: Log;
 }
 
-interface Counters {
+/** What the bridge says of one route in health, as it changes. */
+interface Tally {
   received: number;
   delivered: number;
   deadLettered: number;
   inFlight: number;
+  /** Why the last dead letter was not taken; until one is. */
+  refusal: BridgeError | undefined;
 }
+
+const newTally = (): Tally => ({
+  received: 0,
+  delivered: 0,
+  deadLettered: 0,
+  inFlight: 0,
+  refusal: undefined,
+});
+
+/** What became of a message at one destination. Abandoned: not safe anywhere; its source keeps it. */
+type Fate = 'confirmed' | 'dead-lettered' | 'abandoned';
 
 interface OpenSource {
   readonly source: Source;
@@ -56,7 +70,7 @@ interface OpenSource {
 export class Flow {
   readonly #options: FlowOptions;
   readonly #source: Supervisor;
-  readonly #counters: ReadonlyMap<FlowRoute, Counters>;
+  readonly #tallies: ReadonlyMap<FlowRoute, Tally>;
   readonly #limit: number;
   readonly #idPrefix = `ID:bridge-${randomBytes(6).toString('hex')}-`;
   #sequence = 0;
@@ -68,9 +82,7 @@ export class Flow {
 
   constructor(options: FlowOptions) {
     this.#options = options;
-    this.#counters = new Map(
-      options.routes.map((route) => [route, { received: 0, delivered: 0, deadLettered: 0, inFlight: 0 }]),
-    );
+    this.#tallies = new Map(options.routes.map((route) => [route, newTally()]));
     this.#limit = Math.min(...options.routes.map(({ config }) => config.inFlight));
     this.#source = new Supervisor({
       name: `${options.name} from ${options.endpoint.broker} over ${options.endpoint.protocol}`,
@@ -116,23 +128,24 @@ export class Flow {
   routes(): RouteStatus[] {
     const blocked = this.connections().find(({ state }) => state !== 'up');
     return this.#options.routes.map((route) => {
-      const counters = this.#counters.get(route) ?? {
-        received: 0,
-        delivered: 0,
-        deadLettered: 0,
-        inFlight: 0,
-      };
+      const { refusal, ...counters } = this.#tallyOf(route);
+      const waiting = blocked !== undefined || refusal !== undefined;
+      const reason = blocked?.reason ?? (refusal && { code: refusal.code, message: refusal.message });
+      const lanes = [...new Set(route.to.map((to) => to.lanes))];
       return {
         name: route.config.name,
-        state: blocked === undefined ? 'running' : 'waiting',
-        ...(blocked?.reason === undefined ? {} : { reason: blocked.reason }),
+        state: waiting ? 'waiting' : 'running',
+        ...(waiting && reason !== undefined ? { reason } : {}),
         ...counters,
-        retried: [...new Set(route.to.map(({ lanes }) => lanes))].reduce(
-          (sum, lanes) => sum + lanes.retried,
-          0,
-        ),
+        retried: lanes.reduce((sum, { retried }) => sum + retried, 0),
       };
     });
+  }
+
+  #tallyOf(route: FlowRoute): Tally {
+    const tally = this.#tallies.get(route);
+    if (tally === undefined) throw new RangeError(`no route ${route.config.name} in this flow`);
+    return tally;
   }
 
   async #drain(): Promise<void> {
@@ -145,7 +158,7 @@ export class Flow {
 
   async #subscribe(connection: Connection): Promise<void> {
     const opened: OpenSource[] = [];
-    for (const { spec, routes } of subscriptionsFor(this.#options.routes)) {
+    for (const { spec, routes } of subscriptionsFor(this.#options.routes, this.#limit)) {
       const table = new RouteTable(
         spec.kind,
         routes.map((route) => ({ pattern: route.config.from.pattern, route })),
@@ -169,11 +182,17 @@ export class Flow {
 
   #take(delivery: Delivery, table: RouteTable<FlowRoute>): void {
     this.#outstanding++;
-    void this.#deliver(delivery, table.match(delivery.message.address.name)).then((outcome) => {
-      this.#outstanding--;
-      if (outcome === 'accepted') delivery.settle('accepted');
-      this.#freed(table);
-    });
+    void this.#deliver(delivery.message, table)
+      .catch((cause: unknown) => {
+        const { message } = asBridgeError(cause, 'mapping-failed');
+        this.#options.log.error('delivery failed, it stays with its broker', { reason: message });
+        return false;
+      })
+      .then((safe) => {
+        this.#outstanding--;
+        if (safe) delivery.settle('accepted');
+        this.#freed(table);
+      });
   }
 
   #freed(table: RouteTable<FlowRoute>): void {
@@ -183,54 +202,41 @@ export class Flow {
     open?.source.grant(1);
   }
 
-  /** Sends to every destination of every route that matched; resolves `accepted` when all have confirmed. */
-  async #deliver(
-    delivery: Delivery,
-    matches: readonly Match<FlowRoute>[],
-  ): Promise<'accepted' | 'abandoned'> {
+  /** Sends to every destination of every route that matches; resolves true when the message is safe at each. */
+  async #deliver(message: Message, table: RouteTable<FlowRoute>): Promise<boolean> {
     const id = `${this.#idPrefix}${++this.#sequence}`;
-    const sends: Promise<boolean>[] = [];
-    for (const { route, captures } of matches)
-      sends.push(this.#deliverTo(route, delivery.message, captures, id));
-    const done = await Promise.all(sends);
-    return done.every((safe) => safe) ? 'accepted' : 'abandoned';
+    const matches = table.match(message.address.name);
+    const done = await Promise.all(matches.map((match) => this.#deliverTo(match, message, id)));
+    return done.every((safe) => safe);
   }
 
   /** True when the message is safe: confirmed by every destination, or kept as a dead letter. */
-  async #deliverTo(
-    route: FlowRoute,
-    message: Message,
-    captures: ReadonlyMap<string, string>,
-    id: string,
-  ): Promise<boolean> {
-    const counters = this.#counters.get(route);
-    if (counters !== undefined) {
-      counters.received++;
-      counters.inFlight++;
-    }
+  async #deliverTo({ route, captures }: Match<FlowRoute>, message: Message, id: string): Promise<boolean> {
+    const tally = this.#tallyOf(route);
+    tally.received++;
+    tally.inFlight++;
     const scope = scopeOf(message, captures);
     const key = orderKey(route.config, message, scope);
-    const sends = route.to.map((to) => this.#sendOne(route, to, { message, scope, key, id }));
-    const safe = (await Promise.all(sends)).every((sent) => sent);
-    if (counters !== undefined) {
-      counters.inFlight--;
-      if (safe) counters.delivered++;
-    }
-    return safe;
+    const fates = await Promise.all(
+      route.to.map((to) => this.#sendOne(route, to, { message, scope, key, id })),
+    );
+    tally.inFlight--;
+    if (fates.every((fate) => fate === 'confirmed')) tally.delivered++;
+    return !fates.includes('abandoned');
   }
 
   async #sendOne(
     route: FlowRoute,
     to: FlowRoute['to'][number],
     { message, scope, key, id }: { message: Message; scope: Scope; key: string; id: string },
-  ): Promise<boolean> {
+  ): Promise<Fate> {
     try {
       // Mapping runs before the first await, so lanes get the messages in the order of their deliveries.
       await to.lanes.send(mapMessage(to.config, message, scope, { id, now: Date.now() }), key);
-      return true;
+      return 'confirmed';
     } catch (cause) {
       const error = asBridgeError(cause, 'mapping-failed');
-      return error.transient ? false : this.#keepAsDeadLetter(route, message, error, { key, id });
+      return error.transient ? 'abandoned' : this.#keepAsDeadLetter(route, message, error, { key, id });
     }
   }
 
@@ -239,29 +245,30 @@ export class Flow {
     message: Message,
     error: BridgeError,
     { key, id }: { key: string; id: string },
-  ): Promise<boolean> {
+  ): Promise<Fate> {
     const { address, lanes } = route.deadLetter;
+    const tally = this.#tallyOf(route);
     const fields = { route: route.config.name, from: describeAddress(message.address), code: error.code };
+    let bare = false;
     while (!this.#stopping) {
+      const reason = { route: route.config.name, error, now: Date.now(), id, bare };
       try {
-        await lanes.send(
-          deadLetterOf(message, { route: route.config.name, error, now: Date.now(), id }, address),
-          key,
-        );
-        const counters = this.#counters.get(route);
-        if (counters !== undefined) counters.deadLettered++;
+        await lanes.send(deadLetterOf(message, reason, address), key);
+        tally.deadLettered++;
+        tally.refusal = undefined;
         this.#options.log.warn('dead-lettered', { ...fields, reason: error.message });
-        return true;
+        return 'dead-lettered';
       } catch (cause) {
         const refusal = asBridgeError(cause, 'connection-lost');
-        if (refusal.transient) return false;
-        this.#options.log.error('dead letter refused, will try again', {
-          ...fields,
-          reason: refusal.message,
-        });
-        await delay(DEAD_LETTER_RETRY, undefined, { ref: false });
+        if (refusal.transient) return 'abandoned';
+        tally.refusal = refusal;
+        const log = { ...fields, reason: refusal.message };
+        this.#options.log.error('dead letter refused, will try again', log);
+        // First without what the message brought along, then again and again: nothing is given up.
+        if (bare) await delay(DEAD_LETTER_RETRY, undefined, { ref: false });
+        bare = true;
       }
     }
-    return false;
+    return 'abandoned';
   }
 }

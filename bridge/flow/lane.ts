@@ -8,7 +8,15 @@ interface Entry {
   readonly message: OutboundMessage;
   readonly confirm: () => void;
   readonly refuse: (error: BridgeError) => void;
+  /** How often its connection was lost while it had no answer, and how often of these nothing else had none. */
+  losses: number;
+  lossesAlone: number;
 }
+
+/** Lost connections after which what was without an answer goes one at a time: some brokers say no by hanging up. */
+const ISOLATE_AFTER = 2;
+/** Lost connections over one message alone after which it is refused for good. */
+const GIVE_UP_AFTER = 5;
 
 export interface LaneOptions {
   /** Milliseconds between attempts after a transient refusal. */
@@ -35,7 +43,7 @@ export class Lane {
   #unanswered = 0;
   /** Transiently refused in this round; sent again when every answer of the round is in. */
   #failed: Entry[] = [];
-  /** Up to this sequence number messages go one at a time: one of them was refused in a batch. */
+  /** Up to this sequence number messages go one at a time: one of them is refused, and it is not clear which. */
   #isolateUntil = -1;
   #lastHanded = 0;
   #pause: NodeJS.Timeout | undefined;
@@ -58,7 +66,7 @@ export class Lane {
         refuse(laneClosed());
         return;
       }
-      this.#waiting.push({ sequence: this.#sequence++, message, confirm, refuse });
+      this.#waiting.push({ sequence: this.#sequence++, message, confirm, refuse, losses: 0, lossesAlone: 0 });
       this.#pump();
     });
   }
@@ -98,12 +106,12 @@ export class Lane {
       const isolating = Math.min(entry.sequence, this.#lastHanded) <= this.#isolateUntil;
       if (isolating && this.#unanswered > 0) break;
       taken++;
-      this.#hand(entry, sink);
+      this.#hand(entry, sink, isolating);
     }
     if (taken > 0) this.#waiting.splice(0, taken);
   }
 
-  #hand(entry: Entry, sink: Sink): void {
+  #hand(entry: Entry, sink: Sink, alone: boolean): void {
     this.#unanswered++;
     this.#lastHanded = entry.sequence;
     sink.send(entry.message).then(
@@ -114,19 +122,28 @@ export class Lane {
       },
       (cause: unknown) => {
         const error = asBridgeError(cause, 'connection-lost');
-        if (error.transient) this.#sendAgain(entry, error);
+        if (error.transient) this.#sendAgain(entry, error, alone);
         else entry.refuse(error);
         this.#answered();
       },
     );
   }
 
-  #sendAgain(entry: Entry, error: BridgeError): void {
+  #sendAgain(entry: Entry, error: BridgeError, alone: boolean): void {
     if (this.#closed) {
       entry.refuse(laneClosed());
       return;
     }
-    if (error.code === 'batch-refused') this.#isolateUntil = Math.max(this.#isolateUntil, entry.sequence);
+    if (error.code === 'connection-lost') {
+      entry.losses++;
+      if (alone) entry.lossesAlone++;
+      if (entry.lossesAlone >= GIVE_UP_AFTER) {
+        entry.refuse(hungUpOver(entry, error));
+        return;
+      }
+    }
+    if (error.code === 'batch-refused' || entry.losses >= ISOLATE_AFTER)
+      this.#isolateUntil = Math.max(this.#isolateUntil, entry.sequence);
     if (error.code === 'send-timeout') this.#options.replaceConnection();
     this.#failed.push(entry);
     this.#options.onRetry(error);
@@ -149,6 +166,15 @@ export class Lane {
       this.#pump();
     }, this.#backoff.next());
   }
+}
+
+/** Artemis answers a forbidden MQTT 3.1.1 publish like this, and Classic an AMQP message over its limit. */
+function hungUpOver({ lossesAlone }: Entry, error: BridgeError): BridgeError {
+  return new BridgeError(
+    'message-refused',
+    `the connection ended ${lossesAlone} times over this message alone; the last time: ${error.message}`,
+    { cause: error },
+  );
 }
 
 function laneClosed(): BridgeError {

@@ -10,6 +10,7 @@ import type { FlowRoute } from './flow.js';
  */
 export function subscriptionsFor(
   routes: readonly [FlowRoute, ...FlowRoute[]],
+  window: number,
 ): readonly { readonly spec: SourceSpec; readonly routes: readonly FlowRoute[] }[] {
   if (routes[0].config.from.kind === 'mqtt')
     return [{ spec: { kind: 'mqtt', subscriptions: mqttSubscriptions(routes) }, routes }];
@@ -21,7 +22,10 @@ export function subscriptionsFor(
     if (group === undefined) groups.set(key, [route]);
     else group.push(route);
   }
-  return [...groups.values()].map((group) => ({ spec: jmsSpec(group[0]?.config.from), routes: group }));
+  return [...groups.values()].map((group) => ({
+    spec: jmsSpec(group[0]?.config.from, window),
+    routes: group,
+  }));
 }
 
 function mqttSubscriptions(routes: readonly FlowRoute[]): MqttSubscription[] {
@@ -32,13 +36,14 @@ function mqttSubscriptions(routes: readonly FlowRoute[]): MqttSubscription[] {
   }));
 }
 
-function jmsSpec(from: FromConfig | undefined): SourceSpec {
+function jmsSpec(from: FromConfig | undefined, window: number): SourceSpec {
   if (from === undefined || from.kind === 'mqtt')
     throw new TypeError('a JMS subscription needs a queue or a topic');
   const { kind, pattern, selector, durable } = from;
   return {
     kind,
     pattern,
+    window,
     ...(selector === undefined ? {} : { selector }),
     ...(durable === undefined ? {} : { durable }),
   };

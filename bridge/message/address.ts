@@ -34,6 +34,26 @@ export function isLiteral(pattern: AddressPattern): boolean {
   return pattern.levels.every((level) => typeof level !== 'string');
 }
 
+/** Is the name one of those that the pattern takes? */
+export function takes(pattern: AddressPattern, name: string): boolean {
+  const names = name.split(LEVEL_SEPARATOR[pattern.kind]);
+  const last = pattern.levels.at(-1);
+  if (last === 'rest' ? names.length < pattern.levels.length : names.length !== pattern.levels.length)
+    return false;
+  return pattern.levels.every((level, index) => typeof level === 'string' || level.literal === names[index]);
+}
+
+/**
+ * Where a message of a subscription came from. The name that came with it may be its sender's invention, so it counts only
+ * where the subscription leaves the name open, and takes it.
+ */
+export function addressWithin(pattern: AddressPattern, announced: string | undefined): Address {
+  const { kind } = pattern;
+  if (announced !== undefined && !isLiteral(pattern) && takes(pattern, announced))
+    return { kind, name: announced };
+  return { kind, name: renderPattern(pattern, { one: '*', rest: '#' }) };
+}
+
 /** For logs and errors: `queue orders`, `mqtt chat/lobby/messages`. */
 export function describeAddress(address: Address): string {
   return `${address.kind} ${JSON.stringify(address.name)}`;

@@ -5,7 +5,7 @@
  * and a foreign `_AMQ_DUPL_ID` makes Artemis drop a later message in silence.
  */
 const STEERING =
-  /^(?:_AMQ_|__|AMQ_SCHEDULED_|ActiveMQ\.|JMS|mqtt\.|x-opt-|NATIVE_MESSAGE_ID$|transformation)/;
+  /^(?:_AMQ_|__|AMQ_SCHEDULED_|ActiveMQ\.|JMS|mqtt\.|x-opt-|(?:NATIVE_MESSAGE_ID|transformation)$)/;
 
 export function isSteeringProperty(name: string): boolean {
   return STEERING.test(name);

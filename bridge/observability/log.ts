@@ -13,8 +13,16 @@ export interface Log {
 export type LogFormat = 'json' | 'text';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
+/** Controls, and what turns the direction of writing; JSON leaves those above U+001F as they are. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
+
 /** Broker and client text may hold escape sequences or line breaks; quoting keeps a terminal and a line reader safe. */
-const quoted = (value: unknown) => (typeof value === 'string' ? JSON.stringify(value) : String(value));
+function quoted(value: unknown): string {
+  if (typeof value !== 'string') return String(value);
+  return JSON.stringify(value).replace(UNPRINTABLE, (character) =>
+    [...character].map((unit) => `\\u${(unit.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`).join(''),
+  );
+}
 
 const textLine = winston.format.printf(({ timestamp, level, message, ...fields }) => {
   const rest = Object.entries(fields)
@@ -24,8 +32,12 @@ const textLine = winston.format.printf(({ timestamp, level, message, ...fields }
   return `${String(timestamp)} ${level.toUpperCase().padEnd(5)} ${String(message)}${rest}`;
 });
 
-/** A log on standard error (standard output belongs to a command's answer). */
-export function createLog(format: LogFormat, level: LogLevel): Log {
+/** A log on standard error (standard output belongs to a command's answer), or on the stream given. */
+export function createLog(
+  format: LogFormat,
+  level: LogLevel,
+  stream: NodeJS.WritableStream = process.stderr,
+): Log {
   const logger = winston.createLogger({
     level,
     exitOnError: false,
@@ -33,7 +45,7 @@ export function createLog(format: LogFormat, level: LogLevel): Log {
       winston.format.timestamp(),
       format === 'json' ? winston.format.json() : textLine,
     ),
-    transports: [new winston.transports.Console({ stderrLevels: ['error', 'warn', 'info', 'debug'] })],
+    transports: [new winston.transports.Stream({ stream })],
   });
   const at = (name: LogLevel) => (event: string, fields?: Fields) => {
     logger.log({ level: name, message: event, ...fields });

@@ -19,10 +19,17 @@ export function encodeLevel(text: string, first = false): string {
   return first && RESERVED.test(encoded) ? percentEncode(encoded.charAt(0)) + encoded.slice(1) : encoded;
 }
 
-/** The text that `encodeLevel` was given. Text that is not of its making comes back as it is. */
+/**
+ * The text that `encodeLevel` was given. Text that is not of its making comes back as it is: `%61dmin`, say, is a name of its
+ * own, and no other way to write `admin`.
+ */
 export function decodeLevel(level: string): string {
-  if (level === '%') return '';
   if (!level.includes('%')) return level;
+  const text = level === '%' ? '' : decode(level);
+  return encodeLevel(text) === level || encodeLevel(text, true) === level ? text : level;
+}
+
+function decode(level: string): string {
   return level.replace(ENCODED, (run) => {
     if (run.startsWith('%u')) return String.fromCharCode(Number.parseInt(run.slice(2), 16));
     const bytes = Buffer.from(run.replaceAll('%', ''), 'hex');

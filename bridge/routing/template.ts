@@ -129,8 +129,17 @@ function plainValue(value: unknown): PropertyValue | undefined {
     case 'number':
       return Number.isFinite(value) ? value : undefined;
     case 'object':
-      return value === null || Buffer.isBuffer(value) ? undefined : JSON.stringify(value);
+      return value === null || Buffer.isBuffer(value) ? undefined : jsonOf(value);
     default:
       return undefined;
+  }
+}
+
+/** A value nested so deeply that it cannot be written again (JSON.parse takes more than JSON.stringify) is none. */
+function jsonOf(value: object): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
   }
 }

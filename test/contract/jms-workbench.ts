@@ -31,11 +31,11 @@ export function from(
   { kind, name }: JmsAddress,
   more: { readonly selector?: string; readonly durable?: string } = {},
 ): SourceSpec {
-  return { kind, pattern: { kind, levels: literals(name) }, ...more };
+  return { kind, pattern: { kind, levels: literals(name) }, window: 1_000, ...more };
 }
 
 export function wildcard(base: string, last: 'one' | 'rest'): SourceSpec {
-  return { kind: 'topic', pattern: { kind: 'topic', levels: [...literals(base), last] } };
+  return { kind: 'topic', pattern: { kind: 'topic', levels: [...literals(base), last] }, window: 1_000 };
 }
 
 export function message(

@@ -1,13 +1,15 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { connectAmqp } from '../../bridge/connectors/amqp/connect.js';
 import type { Endpoint } from '../../bridge/connectors/connector.js';
 import { connectStomp } from '../../bridge/connectors/stomp/connect.js';
 import type { BridgeError } from '../../bridge/errors.js';
-import type { PropertyValue } from '../../bridge/message/message.js';
+import type { OutboundMessage, PropertyValue } from '../../bridge/message/message.js';
 import { startArtemis, startClassic } from '../support/brokers.js';
 import { eventually } from '../support/eventually.js';
 import { uniqueName } from '../support/names.js';
+import { endpointOf } from './brokers-under-test.js';
 import { forever, from, jmsWorkbench, message, queue, topic, wildcard } from './jms-workbench.js';
 
 const BROKERS = [
@@ -213,6 +215,50 @@ describe.each(BROKERS)('STOMP on $name', ({ start, otherType, rightType }) => {
     expect(got).toEqual(properties);
   });
 
+  const sendOverAmqp = async (...messages: OutboundMessage[]) => {
+    const amqp = await connectAmqp(endpointOf(bench.broker, 'amqp'), forever());
+    const sink = await amqp.sink({ window: 1, sendTimeout: 20_000 });
+    for (const one of messages) await sink.send(one);
+    await amqp.close();
+  };
+
+  it.runIf(rightType === 'activemq')(
+    'says what to do about a message that it cannot acknowledge',
+    async () => {
+      const to = queue();
+      await sendOverAmqp(message(to, 'x'));
+      const inbox = await receive(from(to));
+      inbox.source.grant(10);
+      expect(await inbox.connection.lost).toMatchObject({
+        code: 'connection-lost',
+        message: expect.stringContaining('read it `via: amqp`'),
+      });
+      expect(inbox.deliveries).toHaveLength(0);
+    },
+  );
+
+  it.runIf(rightType === 'artemis')('is not misled by what a property of a sender is called', async () => {
+    const to = queue();
+    const properties = new Map<string, PropertyValue>([
+      ['destination', '/queue/elsewhere'],
+      ['subscription', 's99'],
+      ['ack', 'none'],
+    ]);
+    await sendOverAmqp(message(to, 'x', { properties }));
+    const inbox = await receive(from(to));
+    inbox.source.grant(10);
+    const [delivery] = await inbox.take(1);
+    expect(delivery?.message.address).toEqual(to);
+    delivery?.settle('accepted');
+    await inbox.source.stop();
+    await inbox.connection.close();
+    const next = await receive(from(to));
+    next.source.grant(10);
+    await (await sinkOf()).send(message(to, 'after'));
+    await next.take(1);
+    expect(next.bodies()).toEqual(['after']);
+  });
+
   it('hands over no more than its credit, and nothing after it was stopped', async () => {
     const to = queue();
     const sink = await sinkOf();
@@ -315,7 +361,7 @@ describe('STOMP from a broker that misbehaves', () => {
       clientId: uniqueName('client'),
       cleanSession: true,
       connectTimeout: 5_000,
-      idleTimeout: 5_000,
+      idleTimeout: 500,
     };
     return {
       connect: () => connectStomp(endpoint, forever()),
@@ -330,6 +376,7 @@ describe('STOMP from a broker that misbehaves', () => {
     ['an escape that does not exist', 'MESSAGE\na:\\t\nsubscription:s1\n\nx\0'],
     ['a header without a colon', 'MESSAGE\nnothing\n\n\0'],
     ['a header line without end', `MESSAGE\na:${'x'.repeat(2 * 1024 * 1024)}`],
+    ['a body that never ends', 'MESSAGE\ncontent-length:1000\nsubscription:s1\n\nx\0'],
     ['a body that does not end where it says', 'MESSAGE\ncontent-length:1\nsubscription:s1\n\nxyz\0'],
   ];
 

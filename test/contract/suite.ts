@@ -341,5 +341,5 @@ function specFor(address: Address): SourceSpec {
   const levels = address.name.split(LEVEL_SEPARATOR[address.kind]).map((literal) => ({ literal }));
   if (address.kind === 'mqtt')
     return { kind: 'mqtt', subscriptions: [{ pattern: { kind: 'mqtt', levels }, qos: 1 }] };
-  return { kind: address.kind, pattern: { kind: address.kind, levels } };
+  return { kind: address.kind, pattern: { kind: address.kind, levels }, window: 1_000 };
 }

@@ -1,15 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer, type Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from './brokers/ports.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/bridge/main.js', import.meta.url));
 
-/** The environment variables that give `up` ports of its own, all different and free a moment ago. */
+/** The environment variables that give `up` ports of its own. */
 export async function freePortSettings(): Promise<UpPorts> {
-  const servers = await Promise.all(Array.from({ length: 6 }, () => listen(0)));
-  const ports = servers.map(portOf).map(String);
-  await Promise.all(servers.map(close));
-  const [HTTP_PORT = '', mqtt = '', ws = '', stomp = '', amqp = '', openwire = ''] = ports;
+  const [HTTP_PORT = '', mqtt = '', ws = '', stomp = '', amqp = '', openwire = ''] = (await freePorts(6)).map(
+    String,
+  );
   return {
     HTTP_PORT,
     ACTIVEMQ_MQTT_PORT: mqtt,
@@ -38,12 +38,6 @@ export function listen(port: number): Promise<Server> {
 }
 
 export const close = (server: Server) => new Promise<void>((resolve) => server.close(() => resolve()));
-
-function portOf(server: Server): number {
-  const address = server.address();
-  if (typeof address === 'object' && address !== null) return address.port;
-  throw new Error('not listening on TCP');
-}
 
 /** The built command line as a child process. */
 export class CommandLine {

@@ -1,9 +1,9 @@
 import rhea, { type Message as AmqpMessage } from 'rhea';
-import { type Address, isLiteral, renderPattern } from '../../message/address.js';
+import { type Address, addressWithin } from '../../message/address.js';
 import type { Body, Message, PropertyValue } from '../../message/message.js';
+import { isSteeringProperty } from '../../message/steering.js';
 import type { SourceSpec } from '../connector.js';
 import type { AmqpFlavour } from '../flavours/flavour.js';
-import { matchesPattern } from './matches.js';
 
 export type JmsSourceSpec = Extract<SourceSpec, { kind: 'queue' | 'topic' }>;
 
@@ -16,7 +16,7 @@ export function decodeMessage(
   // AMQP 1.0, 2.7.5: only message format 0 is the standard encoding; rhea hands over others as bytes.
   if (Buffer.isBuffer(received))
     return {
-      address: sourceAddress(undefined, spec, flavour),
+      address: addressWithin(spec.pattern, undefined),
       body: { unsupported: 'a message format other than AMQP 0', bytes: received },
       properties: new Map(),
       persistent: false,
@@ -24,7 +24,7 @@ export function decodeMessage(
     };
   const replyTo = replyAddress(received, spec, flavour);
   return {
-    address: sourceAddress(text(received.to), spec, flavour),
+    address: addressWithin(spec.pattern, plainName(received.to, flavour)),
     body: decodeBody(received),
     properties: decodeProperties(received.application_properties),
     persistent: received.durable === true,
@@ -50,12 +50,9 @@ function defined<K extends string, V>(key: K, value: V | undefined): { readonly 
 
 const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined);
 
-/** A sender to a named target can write any `to` it likes: it counts only where the subscription takes the name. */
-function sourceAddress(to: string | undefined, spec: JmsSourceSpec, flavour: AmqpFlavour): Address {
-  const subscribed = renderPattern(spec.pattern, { one: '*', rest: '#' });
-  if (to === undefined || isLiteral(spec.pattern)) return { kind: spec.kind, name: subscribed };
-  const name = flavour.plainName(to);
-  return { kind: spec.kind, name: matchesPattern(spec.pattern, name) ? name : subscribed };
+function plainName(to: unknown, flavour: AmqpFlavour): string | undefined {
+  const name = text(to);
+  return name === undefined ? undefined : flavour.plainName(name);
 }
 
 /** AMQP JMS mapping 1.0: 0 queue, 1 topic, 2 temporary queue, 3 temporary topic. */
@@ -90,16 +87,12 @@ function milliseconds(value: unknown): number | undefined {
   return typeof time === 'number' && Number.isFinite(time) ? time : undefined;
 }
 
-/** What steers a broker or describes its own conversion: never handed on, a rule sets its own. */
-const STEERING =
-  /^(?:_AMQ_|__|AMQ_SCHEDULED_|ActiveMQ\.|JMS|mqtt\.|x-opt-|(?:NATIVE_MESSAGE_ID|transformation)$)/;
-
 function decodeProperties(received: unknown): ReadonlyMap<string, PropertyValue> {
   const properties = new Map<string, PropertyValue>();
   if (typeof received !== 'object' || received === null) return properties;
   for (const [name, raw] of Object.entries(received)) {
     const value = propertyValue(raw);
-    if (value !== undefined && !STEERING.test(name)) properties.set(name, value);
+    if (value !== undefined && !isSteeringProperty(name)) properties.set(name, value);
   }
   return properties;
 }

@@ -39,7 +39,9 @@ export function toAmqp(message: OutboundMessage, flavour: AmqpFlavour): AmqpMess
     body: typeof message.body === 'string' ? message.body : rhea.message.data_section(message.body),
     message_annotations: annotations(message),
   };
-  if (message.properties.size > 0) fields.application_properties = properties(message.properties);
+  const marks = message.to.kind === 'topic' ? Object.entries(flavour.topicProperties(message)) : [];
+  if (message.properties.size + marks.length > 0)
+    fields.application_properties = properties([...message.properties, ...marks]);
   if (message.correlationId !== undefined) fields.correlation_id = message.correlationId;
   if (message.type !== undefined) fields.subject = message.type;
   if (message.group !== undefined) fields.group_id = message.group;
@@ -66,7 +68,7 @@ function annotations(message: OutboundMessage): Record<string, unknown> {
   return found;
 }
 
-function properties(values: ReadonlyMap<string, PropertyValue>): Record<string, unknown> {
+function properties(values: Iterable<readonly [string, PropertyValue]>): Record<string, unknown> {
   // No prototype: a property may be named `__proto__`.
   const typed: Record<string, unknown> = Object.create(null);
   for (const [name, value] of values) typed[name] = typedValue(name, value);

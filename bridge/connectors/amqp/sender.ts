@@ -4,6 +4,12 @@ import type { Wire } from './connection.js';
 import { place, reasonText, rejectionCode } from './errors.js';
 import { linkOpened } from './link.js';
 
+/**
+ * rhea keeps the last 2,048 sends of a session and frees their places in order only; the send after that throws and ends the
+ * session (3.0.5, session.js). This many after the oldest send without an answer, the sender is spent.
+ */
+const PLACES = 1_536;
+
 /** Called once: without an error when the broker has the message. */
 export type Confirm = (error?: BridgeError) => void;
 
@@ -11,8 +17,9 @@ export type Confirm = (error?: BridgeError) => void;
 export class RelaySender {
   readonly #pending = new Map<
     Delivery,
-    { readonly confirm: Confirm; error?: BridgeError; accepted?: boolean }
+    { readonly confirm: Confirm; readonly place: number; error?: BridgeError; accepted?: boolean }
   >();
+  #places = 0;
   readonly #sender: Sender;
   #closed = false;
 
@@ -76,6 +83,12 @@ export class RelaySender {
     );
   }
 
+  /** True when nothing more may be sent on it, because an old send has no answer yet. */
+  get isSpent(): boolean {
+    const [oldest] = this.#pending.values();
+    return oldest !== undefined && this.#places - oldest.place >= PLACES;
+  }
+
   /** Messages without an answer. */
   get unsettled(): number {
     return this.#pending.size;
@@ -85,7 +98,7 @@ export class RelaySender {
   send(encoded: Buffer, confirm: Confirm): Delivery {
     this.wire.batchWrites();
     const delivery = this.#sender.send(encoded, undefined, 0);
-    this.#pending.set(delivery, { confirm });
+    this.#pending.set(delivery, { confirm, place: this.#places++ });
     return delivery;
   }
 

@@ -16,7 +16,7 @@ interface Send {
   readonly to: Address;
   readonly encoded: Buffer;
   readonly settle: (error?: BridgeError) => void;
-  readonly timer: NodeJS.Timeout;
+  timer?: NodeJS.Timeout;
   inFlight?: { readonly on: RelaySender; readonly delivery: Delivery };
 }
 
@@ -56,7 +56,6 @@ export class AmqpSink implements Sink {
           if (error === undefined) resolve();
           else reject(error);
         },
-        timer: setTimeout(() => this.#timeOut(send), this.spec.sendTimeout),
       };
       this.#waiting.add(send);
       this.#pump();
@@ -64,9 +63,12 @@ export class AmqpSink implements Sink {
   }
 
   #pump(): void {
-    if (this.#sender === undefined) return;
     for (const send of this.#waiting) {
-      if (this.#inFlight.size >= this.#window) return;
+      if (this.#sender === undefined || this.#inFlight.size >= this.#window) return;
+      if (this.#sender.isSpent) {
+        this.#replaceSender();
+        return;
+      }
       this.#waiting.delete(send);
       this.#inFlight.add(send);
       this.#transmit(send, this.#sender);
@@ -74,6 +76,7 @@ export class AmqpSink implements Sink {
   }
 
   #transmit(send: Send, sender: RelaySender): void {
+    send.timer = setTimeout(() => this.#timeOut(send), this.spec.sendTimeout);
     const delivery = sender.send(send.encoded, (error) => {
       send.settle(error);
       if (sender !== this.#sender) closeWhenDone(sender);
@@ -96,14 +99,13 @@ export class AmqpSink implements Sink {
     if (send.inFlight === undefined) return;
     const { on, delivery } = send.inFlight;
     on.forget(delivery);
-    if (on === this.#sender) {
-      this.#sender = undefined;
-      this.#replaceSender();
-    }
+    if (on === this.#sender) this.#replaceSender();
     closeWhenDone(on);
   }
 
+  /** The sends in flight on the old one keep their chance; it is closed when the last of them has its answer. */
   #replaceSender(): void {
+    this.#sender = undefined;
     RelaySender.open(this.wire).then(
       (sender) => {
         this.#sender = sender;

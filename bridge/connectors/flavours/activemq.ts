@@ -1,5 +1,5 @@
 import { renderPattern } from '../../message/address.js';
-import type { Flavour } from './flavour.js';
+import type { Flavour, TopicProperties } from './flavour.js';
 import { safeName } from './safe-name.js';
 
 /**
@@ -8,15 +8,23 @@ import { safeName } from './safe-name.js';
  */
 const UNSAFE = /[,?*>]/;
 
+/** Without the first, MQTT subscribers get persistent messages at QoS 0 and others at QoS 1 (MQTTProtocolConverter). */
+const topicProperties: TopicProperties = ({ qos, retain }) => ({
+  'ActiveMQ.MQTT.QoS': qos,
+  ...(retain ? { 'ActiveMQ.Retain': true } : {}),
+});
+
 /** Apache ActiveMQ Classic, seen with 6.1.8. */
 export const activemq: Flavour = {
   type: 'activemq',
   product: 'ActiveMQ Classic',
-  mqtt: { sharedSubscriptions: false, keepsPublishOrder: true },
+  // Over AMQP a retained TextMessage is rejected with a NullPointerException of the broker (6.1.8).
+  mqtt: { sharedSubscriptions: false, keepsPublishOrder: true, retainsFrom: ['mqtt', 'stomp'] },
   amqp: {
     isProduct: (product) => product === 'ActiveMQ',
     // A bare name is always a queue there; the prefix decides, the capability is ignored.
     to: (address) => `${address.kind}://${safeName(address, UNSAFE)}`,
+    topicProperties,
     source: (pattern) => ({
       address: `${pattern.kind}://${renderPattern(pattern, { one: '*', rest: '>' })}`,
       capabilities: [pattern.kind],
@@ -26,15 +34,21 @@ export const activemq: Flavour = {
   stomp: {
     isServer: (server) => server.startsWith('ActiveMQ/'),
     sendHeaders: (address) => ({ destination: `/${address.kind}/${safeName(address, UNSAFE)}` }),
+    topicProperties,
     subscribeHeaders: ({ pattern, durable, prefetch }) => ({
       destination: `/${pattern.kind}/${renderPattern(pattern, { one: '*', rest: '>' })}`,
       'activemq.prefetchSize': String(prefetch),
       ...(durable === undefined ? {} : { 'activemq.subscriptionName': durable }),
     }),
+    // What was sent over AMQP keeps its sender's message id, and the broker finds no message by such an id: it answers the
+    // ACK with an ERROR or not at all (6.1.8). Its conversion to JMS leaves these headers.
+    ackId: (headers) =>
+      Object.keys(headers).some((name) => name.startsWith('JMS_AMQP_')) ? undefined : headers.ack,
     plainName: (destination) => destination.replace(/^\/(?:queue|topic|temp-queue|temp-topic)\//, ''),
     openTransactions: 2,
     // With content-length alone it would be a BytesMessage.
     textMarker: { 'amq-msg-type': 'text' },
   },
-  jmsVia: 'stomp',
+  // STOMP transactions write several times as fast; AMQP alone can acknowledge whatever a queue may hold.
+  jmsVia: { from: 'amqp', to: 'stomp' },
 };

@@ -1,5 +1,5 @@
 import { renderPattern } from '../../message/address.js';
-import type { Flavour } from './flavour.js';
+import type { Flavour, TopicProperties } from './flavour.js';
 import { safeName } from './safe-name.js';
 
 /** `address::queue` names one queue of an address: other consumers of the address would get nothing. */
@@ -7,17 +7,21 @@ const UNSAFE = /::/;
 
 const ROUTING = { queue: 'ANYCAST', topic: 'MULTICAST', mqtt: 'MULTICAST' } as const;
 
+/** At most this QoS; a subscription may ask for less. */
+const topicProperties: TopicProperties = ({ qos }) => ({ 'mqtt.qos.level': qos });
+
 /** Apache ActiveMQ Artemis, seen with 2.40.0 and its default configuration. */
 export const artemis: Flavour = {
   type: 'artemis',
   product: 'ActiveMQ Artemis',
   // Each PUBLISH of QoS 1 or 2 is a transaction of its own there, and commits are not worked off in their order: of 300 messages
   // with 100 unanswered at a time, a subscriber got some in the wrong order in 4 of 140 tries (2.40.0).
-  mqtt: { sharedSubscriptions: true, keepsPublishOrder: false },
+  mqtt: { sharedSubscriptions: true, keepsPublishOrder: false, retainsFrom: ['mqtt'] },
   amqp: {
     isProduct: (product) => product === 'apache-activemq-artemis',
     // A prefix would be part of the name; queue or topic is said by annotation and capability.
     to: (address) => safeName(address, UNSAFE),
+    topicProperties,
     source: (pattern) => ({
       address: renderPattern(pattern, { one: '*', rest: '#' }),
       capabilities: [pattern.kind],
@@ -31,6 +35,7 @@ export const artemis: Flavour = {
       destination: safeName(address, UNSAFE),
       'destination-type': ROUTING[address.kind],
     }),
+    topicProperties,
     subscribeHeaders: ({ pattern, durable, prefetch }) => ({
       destination: renderPattern(pattern, { one: '*', rest: '#' }),
       'subscription-type': ROUTING[pattern.kind],
@@ -38,9 +43,11 @@ export const artemis: Flavour = {
       'consumer-window-size': String(prefetch * 1024),
       ...(durable === undefined ? {} : { 'durable-subscription-name': durable }),
     }),
+    // The same text as `ack`, and unlike that it stands before a sender's properties (2.40.0).
+    ackId: (headers) => headers['message-id'],
     plainName: (destination) => destination.replace(/^(?:queue|topic):\/\//, ''),
     // With two, consumers were seen to get whole transactions in the wrong order (2.40.0).
     openTransactions: 1,
   },
-  jmsVia: 'amqp',
+  jmsVia: { from: 'amqp', to: 'amqp' },
 };

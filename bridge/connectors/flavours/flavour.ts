@@ -1,4 +1,5 @@
 import type { Address, AddressPattern } from '../../message/address.js';
+import type { OutboundMessage, PropertyValue } from '../../message/message.js';
 import type { BrokerType, Protocol } from '../connector.js';
 import { activemq } from './activemq.js';
 import { artemis } from './artemis.js';
@@ -15,15 +16,25 @@ export interface Flavour {
   readonly mqtt: MqttFlavour;
   readonly amqp?: AmqpFlavour;
   readonly stomp?: StompFlavour;
-  /** What a JMS destination is reached over when the rule does not say. */
-  readonly jmsVia?: Exclude<Protocol, 'mqtt'>;
+  /** What JMS destinations are read and written over when the rule does not say. */
+  readonly jmsVia?: Readonly<Record<'from' | 'to', Exclude<Protocol, 'mqtt'>>>;
 }
+
+/**
+ * Properties of a message for a JMS topic that tell the broker what the topic's MQTT subscribers get; nobody else may set
+ * them.
+ */
+export type TopicProperties = (
+  message: Pick<OutboundMessage, 'qos' | 'retain'>,
+) => Readonly<Record<string, PropertyValue>>;
 
 export interface MqttFlavour {
   /** False where `$share/…` is granted and then never delivers. */
   readonly sharedSubscriptions: boolean;
   /** False where publishes of one connection may overtake each other while they have no answer. */
   readonly keepsPublishOrder: boolean;
+  /** The protocols over which a message for a JMS topic can be retained for later MQTT subscribers. */
+  readonly retainsFrom: readonly Protocol[];
 }
 
 export interface AmqpFlavour {
@@ -31,6 +42,7 @@ export interface AmqpFlavour {
   readonly isProduct: (product: string) => boolean;
   /** The text for `to` of a message on the anonymous relay. */
   readonly to: (address: Address) => string;
+  readonly topicProperties: TopicProperties;
   /** Source terminus for a subscription: address in the broker's own wildcard dialect, and its capabilities. */
   readonly source: (pattern: AddressPattern) => {
     readonly address: string;
@@ -44,6 +56,7 @@ export interface StompFlavour {
   /** Does the CONNECTED frame's `server` header name this broker? */
   readonly isServer: (server: string) => boolean;
   readonly sendHeaders: (address: Address) => Readonly<Record<string, string>>;
+  readonly topicProperties: TopicProperties;
   readonly subscribeHeaders: (options: {
     readonly pattern: AddressPattern;
     /** Name of a durable subscription. */
@@ -51,6 +64,11 @@ export interface StompFlavour {
     /** Messages the broker may hand over unacknowledged. */
     readonly prefetch: number;
   }) => Readonly<Record<string, string>>;
+  /**
+   * What an ACK or NACK of this MESSAGE frame has to name; undefined when the broker would not take one. A sender's properties
+   * may stand in for headers of the same name, so it is read where they cannot.
+   */
+  readonly ackId: (headers: Readonly<Record<string, string>>) => string | undefined;
   /** The plain name in a received message's `destination` or `reply-to`. */
   readonly plainName: (destination: string) => string;
   /**

@@ -4,5 +4,5 @@ import type { Flavour } from './flavour.js';
 export const mqttBroker: Flavour = {
   type: 'mqtt',
   product: 'MQTT broker',
-  mqtt: { sharedSubscriptions: true, keepsPublishOrder: true },
+  mqtt: { sharedSubscriptions: true, keepsPublishOrder: true, retainsFrom: ['mqtt'] },
 };

@@ -1,5 +1,5 @@
 import { BridgeError } from '../../errors.js';
-import { type Address, type AddressPattern, LEVEL_SEPARATOR } from '../../message/address.js';
+import { type AddressPattern, takes } from '../../message/address.js';
 import type { Message, OutboundMessage } from '../../message/message.js';
 import type { Connect, Connection, Delivery, Endpoint, Outcome, Sink, SourceSpec } from '../connector.js';
 
@@ -24,6 +24,8 @@ export class MemoryBroker {
   readonly #connections = new Set<() => void>();
   /** Asked before each send; an error it returns is the answer. For tests of faults. */
   refuse: (message: OutboundMessage) => BridgeError | undefined = () => undefined;
+  /** Told of each settlement that reaches the broker. For tests of when that is. */
+  onSettled: (message: Message, outcome: Outcome) => void = () => {};
   /** While true, connecting fails. */
   down = false;
 
@@ -43,7 +45,7 @@ export class MemoryBroker {
     const { kind, name } = message.address;
     if (kind === 'queue') this.#queue(name);
     for (const store of this.#stores.values()) {
-      if (!store.patterns.some((pattern) => matches(pattern, message.address))) continue;
+      if (!store.patterns.some((pattern) => pattern.kind === kind && takes(pattern, name))) continue;
       store.waiting.push({ message, handedOver: false });
       store.serve();
     }
@@ -54,7 +56,7 @@ export class MemoryBroker {
       kind: 'queue',
       levels: name.split('.').map((literal) => ({ literal })),
     };
-    this.#store(storeKey({ kind: 'queue', pattern }, ''), [pattern]);
+    this.#store(queueKey(pattern), [pattern]);
   }
 
   #store(key: string, patterns: readonly AddressPattern[]): Store {
@@ -100,6 +102,7 @@ export class MemoryBroker {
             deliveryOf(stored.message, redelivered, (outcome) => {
               if (!alive) return;
               held.delete(stored);
+              this.onSettled(stored.message, outcome);
               if (outcome !== 'released') return;
               store.waiting.unshift(stored);
               store.serve();
@@ -160,17 +163,10 @@ function received({ to, qos, timestamp, ...rest }: OutboundMessage): Message {
 
 function storeKey(spec: SourceSpec, clientId: string): string {
   if (spec.kind === 'mqtt') return `mqtt ${clientId}`;
-  const name = JSON.stringify(spec.pattern.levels);
-  return spec.kind === 'queue' ? `queue ${name}` : `topic ${name} ${clientId} ${spec.durable ?? ''}`;
+  if (spec.kind === 'queue') return queueKey(spec.pattern);
+  return `topic ${JSON.stringify(spec.pattern.levels)} ${clientId} ${spec.durable ?? ''}`;
 }
 
-function matches(pattern: AddressPattern, address: Address): boolean {
-  if (pattern.kind !== address.kind) return false;
-  const levels = address.name.split(LEVEL_SEPARATOR[address.kind]);
-  for (const [index, level] of pattern.levels.entries()) {
-    if (level === 'rest') return levels.length > index;
-    const actual = levels[index];
-    if (actual === undefined || (level !== 'one' && level.literal !== actual)) return false;
-  }
-  return levels.length === pattern.levels.length;
+function queueKey(pattern: AddressPattern): string {
+  return `queue ${JSON.stringify(pattern.levels)}`;
 }

@@ -17,6 +17,7 @@ interface Send {
   readonly payload: Buffer;
   readonly settle: (error?: BridgeError) => void;
   state: 'waiting' | 'published' | 'settled';
+  timer?: NodeJS.Timeout;
 }
 
 /**
@@ -55,13 +56,12 @@ export class MqttSink implements Sink {
     if (!this.wire.client.connected || this.wire.client.disconnecting)
       throw lostError(this.wire.endpoint, 'the connection is closing');
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#timeOut(send), this.spec.sendTimeout);
       const send: Send = {
         message,
         payload,
         state: 'waiting',
         settle: (error) => {
-          clearTimeout(timer);
+          clearTimeout(send.timer);
           send.state = 'settled';
           this.#published.delete(send);
           if (error === undefined) resolve();
@@ -86,6 +86,7 @@ export class MqttSink implements Sink {
 
   #publish(send: Send): void {
     send.state = 'published';
+    send.timer = setTimeout(() => this.#timeOut(send), this.spec.sendTimeout);
     this.#published.add(send);
     this.wire.batchWrites();
     const { to, qos, retain } = send.message;
@@ -110,7 +111,7 @@ export class MqttSink implements Sink {
   }
 
   #timeOut(send: Send): void {
-    if (send.state === 'published') this.#unanswered++;
+    this.#unanswered++;
     const { to } = send.message;
     send.settle(
       new BridgeError(

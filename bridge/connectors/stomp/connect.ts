@@ -10,10 +10,10 @@ import { StompSink } from './sink.js';
 import { StompSource } from './source.js';
 
 /**
- * Messages a broker may hand over without acknowledgement; what of them is at work counts in a route's `inFlight`. Not 1,000:
- * Classic takes that for its own default and gives a durable subscription 100 (seen with 6.1.8 over MQTT).
+ * Messages a broker may hand over without acknowledgement, at most. Not 1,000: Classic takes that for its own default and
+ * gives a durable subscription 100 (seen with 6.1.8 over MQTT).
  */
-const PREFETCH = 1_024;
+const MAX_PREFETCH = 1_024;
 /** Milliseconds that a polite end may take. */
 const CLOSE_LIMIT = 1_500;
 
@@ -23,7 +23,8 @@ export const connectStomp: Connect = async (endpoint, stop) => {
   if (broker.stomp === undefined)
     throw new BridgeError('wrong-broker', `${placeOf(endpoint)}: ${broker.product} has no STOMP`);
   try {
-    const { connection, headers } = await shakeHands(endpoint, broker.stomp, stop);
+    const connectHeaders = headersOf(endpoint);
+    const { connection, headers } = await shakeHands(endpoint, broker.stomp, connectHeaders, stop);
     const server = headers.server ?? '';
     if (!broker.stomp.isServer(server) || headers.version !== '1.2') {
       await connection.close();
@@ -51,9 +52,10 @@ function wrongBroker(endpoint: Endpoint, product: string, server: string, versio
 function shakeHands(
   endpoint: Endpoint,
   flavour: StompFlavour,
+  connectHeaders: Readonly<Record<string, string>>,
   stop: AbortSignal,
 ): Promise<{ connection: StompConnection; headers: Readonly<Record<string, string>> }> {
-  const { host, port, username, password } = endpoint;
+  const { host, port } = endpoint;
   const socket =
     endpoint.tls === undefined
       ? net.connect({ host, port, noDelay: true })
@@ -86,20 +88,21 @@ function shakeHands(
       });
     });
     socket.once(endpoint.tls === undefined ? 'connect' : 'secureConnect', () =>
-      connectClient(
-        client,
-        {
-          'accept-version': '1.2',
-          host,
-          'client-id': endpoint.clientId,
-          ...(username === undefined ? {} : { login: plainHeader(username) }),
-          ...(password === undefined ? {} : { passcode: plainHeader(password.reveal()) }),
-        },
-        (frame) => fail(new Error(textOf(frame))),
-      ),
+      connectClient(client, connectHeaders, (frame) => fail(new Error(textOf(frame)))),
     );
     return undefined;
   });
+}
+
+/** Of the CONNECT frame. @throws BridgeError `authentication-failed` */
+function headersOf({ host, clientId, username, password }: Endpoint): Readonly<Record<string, string>> {
+  return {
+    'accept-version': '1.2',
+    host,
+    'client-id': clientId,
+    ...(username === undefined ? {} : { login: plainHeader(username) }),
+    ...(password === undefined ? {} : { passcode: plainHeader(password.reveal()) }),
+  };
 }
 
 /** STOMP 1.2 does not escape the headers of CONNECT, so a line break would begin another header. */
@@ -132,7 +135,7 @@ class StompConnection implements Connection {
     this.#client = client;
     this.#endpoint = endpoint;
     this.#flavour = flavour;
-    handleFrames(client, {
+    handleFrames(client, endpoint.idleTimeout, {
       MESSAGE: (frame) => this.#sources.get(frame.headers.subscription ?? '')?.arrive(frame),
       RECEIPT: (frame) => this.#receipt(frame),
       ERROR: (frame) => this.#refused(frame),
@@ -158,15 +161,19 @@ class StompConnection implements Connection {
     if (spec.kind === 'mqtt') throw new TypeError('STOMP reads queues and topics');
     const id = `s${++this.#nextId}`;
     const source = new StompSource(
-      { flavour: this.#flavour, write: (bytes) => this.#write(bytes), end: () => this.#client.destroy() },
-      spec.kind,
+      {
+        flavour: this.#flavour,
+        write: (bytes) => this.#write(bytes),
+        end: (reason) => this.#client.destroy(new Error(reason)),
+      },
+      spec.pattern,
       onDelivery,
     );
     this.#sources.set(id, source);
-    const { pattern, selector, durable } = spec;
+    const { pattern, selector, durable, window } = spec;
     const headers = this.#flavour.subscribeHeaders({
       pattern,
-      prefetch: PREFETCH,
+      prefetch: Math.min(window, MAX_PREFETCH),
       ...(durable === undefined ? {} : { durable }),
     });
     await this.#ask('SUBSCRIBE', [
@@ -219,18 +226,23 @@ class StompConnection implements Connection {
         reject(this.#reason);
         return;
       }
+      const { connectTimeout } = this.#endpoint;
+      const refuse = (text: string) =>
+        reject(new BridgeError('subscription-refused', `${placeOf(this.#endpoint)} ${text}`));
+      const deadline = setTimeout(
+        () => refuse(`does not confirm the subscription within ${connectTimeout} ms`),
+        connectTimeout,
+      );
       const receipt = this.#expectReceipt(() => {
+        clearTimeout(deadline);
         this.#onRefusal = undefined;
         resolve();
       });
-      this.#onRefusal = (text) =>
-        reject(
-          new BridgeError(
-            'subscription-refused',
-            `${placeOf(this.#endpoint)} refuses the subscription: ${text}`,
-          ),
-        );
-      void this.lost.then(reject);
+      this.#onRefusal = (text) => refuse(`refuses the subscription: ${text}`);
+      void this.lost.then((reason) => {
+        clearTimeout(deadline);
+        reject(reason);
+      });
       this.#write(encodeFrame(command, [...headers, ['receipt', receipt]]));
     });
   }

@@ -68,29 +68,38 @@ export function connectClient(
   client.setCommandHandlers({ CONNECTED, ERROR: headersOnly(onError) });
 }
 
-/** Takes over every frame after CONNECTED. */
+/** Takes over every frame after CONNECTED; `limit`: milliseconds that a body may pause. */
 export function handleFrames(
   client: StompClient,
+  limit: number,
   handlers: Readonly<Record<'MESSAGE' | 'RECEIPT' | 'ERROR', (frame: IncomingFrame) => void>>,
 ): void {
   client.setCommandHandlers({
-    MESSAGE: whole(client, handlers.MESSAGE),
-    RECEIPT: whole(client, handlers.RECEIPT),
+    MESSAGE: whole(client, limit, handlers.MESSAGE),
+    RECEIPT: whole(client, limit, handlers.RECEIPT),
     ERROR: headersOnly(handlers.ERROR),
   });
 }
 
-/** An unread body blocks everything behind it, receipts too: each body is read at once. */
-function whole(client: StompClient, handle: (frame: IncomingFrame) => void): FrameHandler {
+/**
+ * An unread body blocks everything behind it, receipts too: each body is read at once. One that never ends would swallow all
+ * that follows while heart beats keep the connection up: a property named content-length is enough for that on Classic.
+ */
+function whole(client: StompClient, limit: number, handle: (frame: IncomingFrame) => void): FrameHandler {
   return (stream) => {
     const chunks: Buffer[] = [];
     let size = 0;
+    const deadline = setTimeout(() => client.destroy(new Error('a message did not end')), limit);
     stream.on('data', (chunk) => {
+      deadline.refresh();
       size += chunk.length;
       if (size > LARGEST_BODY) client.destroy(new Error(`a message is larger than ${LARGEST_BODY} bytes`));
       else chunks.push(chunk);
     });
-    stream.on('end', () => handle({ headers: stream.headers, body: Buffer.concat(chunks) }));
+    stream.on('end', () => {
+      clearTimeout(deadline);
+      handle({ headers: stream.headers, body: Buffer.concat(chunks) });
+    });
   };
 }
 

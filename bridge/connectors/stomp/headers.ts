@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { BridgeError } from '../../errors.js';
-import type { Address } from '../../message/address.js';
+import { type Address, type AddressPattern, addressWithin } from '../../message/address.js';
 import type { Message, OutboundMessage } from '../../message/message.js';
 import { isSteeringProperty } from '../../message/steering.js';
 import type { StompFlavour } from '../flavours/flavour.js';
@@ -34,6 +34,8 @@ export function encodeSend(message: OutboundMessage, flavour: StompFlavour): Sen
   if (message.replyTo !== undefined) add('reply-to', flavour.sendHeaders(message.replyTo).destination);
   for (const [name, value] of message.properties)
     if (name !== '' && !isReservedHeader(name) && !isSteeringProperty(name)) add(name, String(value));
+  if (message.to.kind === 'topic')
+    for (const [name, value] of Object.entries(flavour.topicProperties(message))) add(name, String(value));
 
   const body = typeof message.body === 'string' ? Buffer.from(message.body, 'utf8') : message.body;
   for (const [name, value] of bodyHeaders(message.body, body, flavour)) add(name, value);
@@ -59,10 +61,13 @@ function bodyHeaders(
   return [['content-length', bytes.length], ...Object.entries(textMarker)];
 }
 
-/** A MESSAGE frame in neutral form; `kind` is what was subscribed to. */
+/**
+ * A MESSAGE frame in neutral form; `pattern` is what was subscribed to. Classic writes a message's properties over the headers of
+ * the same name (LegacyFrameTranslator of 6.1.8), so no header is proof of anything.
+ */
 export function decodeMessage(
   { headers, body }: IncomingFrame,
-  kind: 'queue' | 'topic',
+  pattern: AddressPattern,
   flavour: StompFlavour,
 ): Message {
   const properties = new Map<string, string>();
@@ -70,7 +75,7 @@ export function decodeMessage(
     if (!isReservedHeader(name) && !isSteeringProperty(name)) properties.set(name, value);
   const replyTo = headers['reply-to'];
   return {
-    address: { kind, name: flavour.plainName(headers.destination ?? '') },
+    address: addressWithin(pattern, flavour.plainName(headers.destination ?? '')),
     body: isText(headers, body, flavour) ? body.toString('utf8') : body,
     properties,
     persistent: headers.persistent === 'true',

@@ -8,10 +8,13 @@ import { encodeSend, type Send } from './headers.js';
 
 /** Messages in one transaction; measured: 20 to 500 perform alike. */
 const LARGEST_BATCH = 200;
+/** Bytes of bodies in one transaction; a larger body goes alone. A batch is copied once, for one write. */
+const LARGEST_BATCH_BYTES = 1024 * 1024;
 
 interface Pending {
   readonly send: Send;
-  readonly deadline: number;
+  /** Milliseconds since the epoch; counted from when it was written. */
+  deadline: number;
   readonly resolve: () => void;
   readonly reject: (error: BridgeError) => void;
 }
@@ -56,7 +59,7 @@ export class StompSink implements Sink {
         reject(this.#reason);
         return;
       }
-      this.#waiting.push({ send, deadline: Date.now() + this.#spec.sendTimeout, resolve, reject });
+      this.#waiting.push({ send, deadline: Number.POSITIVE_INFINITY, resolve, reject });
       this.#schedule();
     });
   }
@@ -88,12 +91,27 @@ export class StompSink implements Sink {
   #pump(): void {
     const { openTransactions } = this.#connection.flavour;
     while (this.#batches < openTransactions && this.#waiting.length > 0 && this.#reason === undefined) {
-      const batch = this.#waiting.splice(0, this.#batchSize);
+      const batch = this.#takeBatch();
+      const deadline = Date.now() + this.#spec.sendTimeout;
       this.#batches++;
-      for (const pending of batch) this.#sent.add(pending);
+      for (const pending of batch) {
+        pending.deadline = deadline;
+        this.#sent.add(pending);
+      }
       const receipt = this.#connection.receipt(() => this.#confirmed(batch));
       this.#connection.write(batch.length === 1 ? single(batch, receipt) : this.#together(batch, receipt));
     }
+  }
+
+  /** The oldest that wait, as many as go into one transaction; one at least. */
+  #takeBatch(): Pending[] {
+    let bytes = 0;
+    const large = this.#waiting.findIndex(({ send }) => {
+      bytes += send.body.length;
+      return bytes > LARGEST_BATCH_BYTES;
+    });
+    const fitting = large === -1 ? this.#batchSize : Math.max(1, large);
+    return this.#waiting.splice(0, Math.min(this.#batchSize, fitting));
   }
 
   #together(batch: readonly Pending[], receipt: string): Buffer {
@@ -116,22 +134,15 @@ export class StompSink implements Sink {
     this.#schedule();
   }
 
-  /** Every send has the same time limit, so the oldest stands first, and what was sent before what waits. */
+  /** Every send has the same time limit, so the oldest stands first. */
   #expire(): void {
     const now = Date.now();
     for (const pending of this.#sent) {
       if (pending.deadline > now) return;
       this.#sent.delete(pending);
-      this.#timeOut(pending);
+      const text = `${placeOf(this.#connection.endpoint)} did not answer within ${this.#spec.sendTimeout} ms`;
+      pending.reject(new BridgeError('send-timeout', text));
     }
-    const late = this.#waiting.findIndex(({ deadline }) => deadline > now);
-    for (const pending of this.#waiting.splice(0, late === -1 ? this.#waiting.length : late))
-      this.#timeOut(pending);
-  }
-
-  #timeOut(pending: Pending): void {
-    const text = `${placeOf(this.#connection.endpoint)} did not answer within ${this.#spec.sendTimeout} ms`;
-    pending.reject(new BridgeError('send-timeout', text));
   }
 }
 

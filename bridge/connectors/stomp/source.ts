@@ -1,3 +1,4 @@
+import type { AddressPattern } from '../../message/address.js';
 import type { Delivery, Outcome, Source } from '../connector.js';
 import type { StompFlavour } from '../flavours/flavour.js';
 import { encodeFrame } from './frame.js';
@@ -8,7 +9,7 @@ export interface SourceConnection {
   readonly flavour: StompFlavour;
   readonly write: (bytes: Buffer) => void;
   /** STOMP has no way to take one message back: the connection ends, and the broker hands it over again. */
-  readonly end: () => void;
+  readonly end: (reason: string) => void;
 }
 
 /**
@@ -17,7 +18,7 @@ export interface SourceConnection {
  */
 export class StompSource implements Source {
   readonly #connection: SourceConnection;
-  readonly #kind: 'queue' | 'topic';
+  readonly #pattern: AddressPattern;
   readonly #onDelivery: (delivery: Delivery) => void;
   #waiting: IncomingFrame[] = [];
   #credit = 0;
@@ -27,11 +28,11 @@ export class StompSource implements Source {
 
   constructor(
     connection: SourceConnection,
-    kind: 'queue' | 'topic',
+    pattern: AddressPattern,
     onDelivery: (delivery: Delivery) => void,
   ) {
     this.#connection = connection;
-    this.#kind = kind;
+    this.#pattern = pattern;
     this.#onDelivery = onDelivery;
   }
 
@@ -69,15 +70,24 @@ export class StompSource implements Source {
     while (this.#credit > 0 && !this.#stopped && this.#alive) {
       const frame = this.#waiting.shift();
       if (frame === undefined) return;
+      const ackId = this.#connection.flavour.ackId(frame.headers);
+      if (ackId === undefined) {
+        this.#stopped = true;
+        this.flush();
+        this.#connection.end(
+          'a message that was sent over AMQP cannot be acknowledged over STOMP on this broker: read it `via: amqp`',
+        );
+        return;
+      }
       this.#credit--;
-      this.#handOver(frame);
+      this.#handOver(frame, ackId);
     }
   }
 
-  #handOver(frame: IncomingFrame): void {
+  #handOver(frame: IncomingFrame, ackId: string): void {
     let settled = false;
     this.#onDelivery({
-      message: decodeMessage(frame, this.#kind, this.#connection.flavour),
+      message: decodeMessage(frame, this.#pattern, this.#connection.flavour),
       redelivered: frame.headers.redelivered === 'true',
       settle: (outcome: Outcome) => {
         if (settled) throw new Error('a delivery is settled exactly once');
@@ -85,8 +95,8 @@ export class StompSource implements Source {
         if (!this.#alive) return;
         if (outcome === 'released') {
           this.flush();
-          this.#connection.end();
-        } else this.#acknowledge(outcome === 'accepted' ? 'ACK' : 'NACK', frame.headers.ack ?? '');
+          this.#connection.end('ended by the bridge to get a message again: STOMP cannot give back just one');
+        } else this.#acknowledge(outcome === 'accepted' ? 'ACK' : 'NACK', ackId);
       },
     });
   }

@@ -41,17 +41,62 @@ describe('a flow', () => {
   it('settles a delivery only when every destination has confirmed', async () => {
     const broker = new MemoryBroker();
     const refused = new Set(['archive']);
-    broker.refuse = ({ to }) =>
-      refused.has(to.name) ? new BridgeError('destination-full', 'no room left') : undefined;
+    const events: string[] = [];
+    broker.refuse = ({ to }) => {
+      if (refused.has(to.name)) return new BridgeError('destination-full', 'no room left');
+      events.push(`confirmed ${to.name}`);
+      return undefined;
+    };
+    broker.onSettled = ({ address }, outcome) => {
+      if (address.kind === 'mqtt') events.push(outcome);
+    };
     const flow = await startFlow(broker, [
       rule({ to: [destination('topic', 'rooms.{room}'), destination('queue', 'archive')] }),
     ]);
     broker.publish(chat('lobby', 1));
     await eventually(() => flow.routes()[0]?.retried);
+    expect(events).toEqual(['confirmed rooms.lobby']);
     expect(flow.routes()[0]?.inFlight).toBe(1);
     refused.clear();
     await eventually(() => flow.routes()[0]?.delivered === 1);
+    await eventually(() => events.length === 3);
+    expect(events).toEqual(['confirmed rooms.lobby', 'confirmed archive', 'accepted']);
     expect(flow.routes()[0]?.inFlight).toBe(0);
+  });
+
+  it('settles only when its dead letter is confirmed, and says meanwhile why it is not', async () => {
+    const broker = new MemoryBroker();
+    let takesDeadLetters = false;
+    const settled: string[] = [];
+    broker.onSettled = (_, outcome) => settled.push(outcome);
+    broker.refuse = ({ to, properties }) => {
+      if (to.name === 'archive') return new BridgeError('destination-refused', 'not allowed there');
+      if (!takesDeadLetters) return new BridgeError('message-refused', 'no dead letters either');
+      return properties.has('large') ? new BridgeError('message-refused', 'too large') : undefined;
+    };
+    const flow = await startFlow(broker, [rule({ to: [destination('queue', 'archive')] })]);
+    broker.publish({ ...chat('lobby', 'bad'), properties: new Map([['large', 'x']]) });
+    await eventually(() => flow.routes()[0]?.reason);
+    expect(flow.routes()[0]).toMatchObject({
+      state: 'waiting',
+      reason: { code: 'message-refused', message: 'no dead letters either' },
+    });
+    expect(settled).toEqual([]);
+    takesDeadLetters = true;
+    await eventually(() => settled.length > 0);
+    expect(settled).toEqual(['accepted']);
+    expect(flow.routes()[0]).toMatchObject({ state: 'running', delivered: 0, deadLettered: 1 });
+  });
+
+  it('takes a message whose order key cannot be said by its source address', async () => {
+    const broker = new MemoryBroker();
+    const deep = `{"room":${'['.repeat(8_000)}${']'.repeat(8_000)}}`;
+    await startFlow(broker, [
+      { ...rule({ to: [destination('queue', 'archive')] }), orderBy: parseTemplate('{body.room}') },
+    ]);
+    const queue = await subscribe(broker, { kind: 'queue', name: 'archive' });
+    broker.publish({ ...chat('lobby', ''), body: Buffer.from(deep) });
+    expect((await eventually(() => queue[0])).body).toBe(deep);
   });
 
   it('keeps the order of each room when its connections drop', async () => {
@@ -280,7 +325,7 @@ async function subscribe(broker: MemoryBroker, address: Address): Promise<Messag
   const levels = address.name.split('.').map((literal) => ({ literal }));
   if (address.kind === 'mqtt') throw new Error('the readers here are JMS');
   const source = await connection.source(
-    { kind: address.kind, pattern: { kind: address.kind, levels } },
+    { kind: address.kind, pattern: { kind: address.kind, levels }, window: 1_000 },
     (delivery) => {
       got.push(delivery.message);
       delivery.settle('accepted');

@@ -48,6 +48,33 @@ describe('a lane', () => {
     expect(await Promise.all(outcomes)).toEqual(['confirmed', 'destination-refused', 'confirmed']);
   });
 
+  it('refuses for good the one message over which its connection ends again and again', async () => {
+    const lane = newLane();
+    const outcomes = ['good', 'bad', 'also good'].map((text) =>
+      lane.send(message(text)).then(
+        () => `${text} confirmed`,
+        ({ code }: BridgeError) => `${text} ${code}`,
+      ),
+    );
+    let connections = 0;
+    const connect = () => {
+      connections++;
+      lane.open(
+        new HangingUpSink('bad', () => {
+          lane.lose();
+          setImmediate(connect);
+        }),
+      );
+    };
+    connect();
+    expect(await Promise.all(outcomes)).toEqual([
+      'good confirmed',
+      'bad message-refused',
+      'also good confirmed',
+    ]);
+    expect(connections).toBeLessThan(10);
+  });
+
   it('asks for a new connection when a send got no answer', async () => {
     let replaced = 0;
     const lane = newLane(() => {
@@ -96,6 +123,33 @@ class ScriptedSink implements Sink {
 
   failAll(code: ErrorCode): void {
     for (const text of [...this.#open.keys()]) this.fail(text, code);
+  }
+}
+
+/** Of a broker that says no to one body by ending the connection, whatever else has no answer yet. */
+class HangingUpSink implements Sink {
+  #turn: { readonly text: string; settle(error?: BridgeError): void }[] = [];
+
+  constructor(
+    readonly bad: string,
+    readonly hangUp: () => void,
+  ) {}
+
+  send({ body }: OutboundMessage): Promise<void> {
+    if (this.#turn.length === 0) setImmediate(() => this.#answer());
+    return new Promise((resolve, reject) => {
+      const settle = (error?: BridgeError) => (error === undefined ? resolve() : reject(error));
+      this.#turn.push({ text: String(body), settle });
+    });
+  }
+
+  #answer(): void {
+    const turn = this.#turn;
+    this.#turn = [];
+    const hangsUp = turn.some(({ text }) => text === this.bad);
+    for (const { settle } of turn)
+      settle(hangsUp ? new BridgeError('connection-lost', 'it hung up') : undefined);
+    if (hangsUp) this.hangUp();
   }
 }
 

@@ -23,6 +23,17 @@ describe('a captured text inside a destination name', () => {
     );
   });
 
+  it('is never read out of two names', () => {
+    const level = fc.stringMatching(/^[%A-Fa-f0-9.u]{0,12}$/);
+    fc.assert(
+      fc.property(level, (name) => {
+        const text = decodeLevel(name);
+        return text === name || encodeLevel(text) === name || encodeLevel(text, true) === name;
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
   it('holds no character that means something to a broker', () => {
     fc.assert(fc.property(anyText, (text) => !/[.*>#+/,?&=:$\\\s\p{C}]/u.test(encodeLevel(text))));
   });
@@ -49,5 +60,7 @@ describe('a captured text inside a destination name', () => {
   it('is left alone when another program wrote it', () => {
     expect(decodeLevel('100%-sure')).toBe('100%-sure');
     expect(decodeLevel('%FF')).toBe('%FF');
+    expect(decodeLevel('%61dmin')).toBe('%61dmin');
+    expect(decodeLevel('lobby.x')).toBe('lobby.x');
   });
 });

@@ -13,9 +13,14 @@ const flavour = (type: 'activemq' | 'artemis') => {
   return amqp;
 };
 
-const queue: JmsSourceSpec = { kind: 'queue', pattern: { kind: 'queue', levels: [{ literal: 'orders' }] } };
+const queue: JmsSourceSpec = {
+  kind: 'queue',
+  window: 1_000,
+  pattern: { kind: 'queue', levels: [{ literal: 'orders' }] },
+};
 const rooms: JmsSourceSpec = {
   kind: 'topic',
+  window: 1_000,
   pattern: { kind: 'topic', levels: [{ literal: 'rooms' }, 'one'] },
 };
 

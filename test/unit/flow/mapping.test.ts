@@ -1,0 +1,195 @@
+import { describe, expect, it } from 'vitest';
+import type { ToConfig } from '../../../bridge/config/config.js';
+import { mapMessage, orderKey, scopeOf } from '../../../bridge/flow/mapping.js';
+import type { Message, OutboundMessage } from '../../../bridge/message/message.js';
+import { parsePattern } from '../../../bridge/routing/pattern.js';
+import { parseTemplate } from '../../../bridge/routing/template.js';
+
+const STAMP = { id: 'ID:bridge-1', now: 1_000 };
+
+function chat(body: Message['body'], over: Partial<Message> = {}): Message {
+  return {
+    address: { kind: 'mqtt', name: 'chat/lobby/messages' },
+    body,
+    properties: new Map(),
+    persistent: true,
+    qos: 1,
+    retained: false,
+    ...over,
+  };
+}
+
+function rule(over: Partial<ToConfig> = {}): ToConfig {
+  return {
+    kind: 'queue',
+    broker: 'b',
+    via: 'amqp',
+    name: parseTemplate('out'),
+    properties: new Map(),
+    persistent: true,
+    qos: 1,
+    retain: false,
+    ...over,
+  };
+}
+
+function map(
+  message: Message,
+  over: Partial<ToConfig> = {},
+  captures = new Map<string, string>(),
+): OutboundMessage {
+  return mapMessage(rule(over), message, scopeOf(message, captures), STAMP);
+}
+
+describe('a mapped body', () => {
+  it.each([
+    ['UTF-8 bytes as text', Buffer.from('grüß'), undefined, 'grüß'],
+    ['other bytes as bytes', Buffer.from([0xff, 0]), undefined, Buffer.from([0xff, 0])],
+    ['bytes with a NUL as bytes', Buffer.from('a\0b'), undefined, Buffer.from('a\0b')],
+    ['text as text', 'hi', undefined, 'hi'],
+    ['text as bytes, if the rule says so', 'grüß', 'bytes', Buffer.from('grüß')],
+    ['text with a NUL as text, if the rule says so', Buffer.from('a\0b'), 'text', 'a\0b'],
+  ] as const)('is %s', (_, body, as, expected) => {
+    expect(map(chat(body), as === undefined ? {} : { as }).body).toEqual(expected);
+  });
+
+  it('is refused when it is not the text that the rule says it is', () => {
+    expect(() => map(chat(Buffer.from([0xff])), { as: 'text' })).toThrow(
+      expect.objectContaining({ code: 'unsupported-body' }),
+    );
+  });
+
+  it('is refused when nobody can carry it', () => {
+    const body = { unsupported: 'an AMQP map (MapMessage)', bytes: Buffer.from('x') };
+    expect(() => map(chat(body))).toThrow(
+      expect.objectContaining({ code: 'unsupported-body', message: expect.stringContaining('MapMessage') }),
+    );
+  });
+
+  it('is what its template says, or refused without a value', () => {
+    const message = chat(Buffer.from('{"text":"hi","n":7}'));
+    expect(map(message, { body: parseTemplate('<{body.text}>') }).body).toBe('<hi>');
+    expect(map(message, { body: parseTemplate('{body.n}') }).body).toBe('7');
+    expect(() => map(message, { body: parseTemplate('{body.missing}') })).toThrow(
+      expect.objectContaining({ code: 'mapping-failed' }),
+    );
+  });
+});
+
+describe('mapped properties and headers', () => {
+  const message = chat(Buffer.from('{"from":"ann","n":7,"r":0.5,"ok":true,"list":[1]}'), {
+    correlationId: 'c-1',
+    timestamp: 5,
+  });
+
+  it('keep the type of a value that is alone in its template; without a value they are left out', () => {
+    const properties = new Map(
+      Object.entries({
+        s: '{body.from}',
+        n: '{body.n}',
+        r: '{body.r}',
+        ok: '{body.ok}',
+        text: 'n={body.n}',
+        list: '{body.list}',
+        none: '{body.none}',
+      }).map(([name, text]) => [name, parseTemplate(text)]),
+    );
+    expect(Object.fromEntries(map(message, { properties }).properties)).toEqual({
+      s: 'ann',
+      n: 7,
+      r: 0.5,
+      ok: true,
+      text: 'n=7',
+      list: '[1]',
+    });
+  });
+
+  it('come from the rule, else from the message where it has them', () => {
+    expect(map(message)).toMatchObject({
+      correlationId: 'c-1',
+      timestamp: 5,
+      id: STAMP.id,
+      persistent: true,
+    });
+    expect(map(chat('x'))).toMatchObject({ timestamp: STAMP.now });
+    const all = map(
+      message,
+      {
+        type: parseTemplate('greeting'),
+        correlationId: parseTemplate('{body.from}-1'),
+        group: parseTemplate('{room}'),
+        priority: 7,
+        ttl: 60,
+        persistent: false,
+        qos: 2,
+        retain: true,
+      },
+      new Map([['room', 'a.b']]),
+    );
+    expect(all).toMatchObject({
+      type: 'greeting',
+      correlationId: 'ann-1',
+      group: 'a.b',
+      priority: 7,
+      ttl: 60,
+      persistent: false,
+      qos: 2,
+      retain: true,
+    });
+  });
+
+  it('never come from the properties of the message by themselves', () => {
+    const loud = chat('x', {
+      properties: new Map([
+        ['room', 'lobby'],
+        ['_AMQ_DUPL_ID', '1'],
+      ]),
+    });
+    expect(map(loud).properties.size).toBe(0);
+  });
+});
+
+describe('a mapped destination name', () => {
+  it('keeps what a hole puts in within one level', () => {
+    const captures = new Map([['room', 'a.b,queue://ORDERS']]);
+    expect(map(chat('x'), { name: parseTemplate('rooms.{room}') }, captures).to).toEqual({
+      kind: 'queue',
+      name: 'rooms.a%2Eb%2Cqueue%3A%2F%2FORDERS',
+    });
+  });
+
+  it('without a value is refused', () => {
+    expect(() => map(chat('x'), { name: parseTemplate('to.{properties.room}') })).toThrow(
+      expect.objectContaining({ code: 'mapping-failed' }),
+    );
+  });
+});
+
+describe('an order key', () => {
+  const route = {
+    name: 'r',
+    enabled: true,
+    from: {
+      kind: 'mqtt',
+      broker: 'b',
+      via: 'mqtt',
+      pattern: parsePattern('mqtt', 'a'),
+      qos: 1,
+      session: 'durable',
+    },
+    to: [],
+    inFlight: 1,
+    retry: { initial: 1, max: 1 },
+    deadLetter: 'd',
+  } as const;
+
+  it('is the source address, or what the rule says, or again the address where that has no value', () => {
+    const message = chat(Buffer.from('{"thread":"t1"}'));
+    const scope = scopeOf(message, new Map());
+    expect(orderKey(route, message, scope)).toBe('chat/lobby/messages');
+    expect(orderKey({ ...route, orderBy: parseTemplate('{body.thread}') }, message, scope)).toBe('t1');
+    expect(orderKey({ ...route, orderBy: parseTemplate('{body.none}') }, message, scope)).toBe(
+      'chat/lobby/messages',
+    );
+  });
+});
