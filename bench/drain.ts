@@ -52,7 +52,7 @@ export interface DrainResult {
 }
 
 /** Milliseconds between two looks at how far a peer is. */
-const LOOK = 10;
+const LOOK = 50;
 
 /**
  * Fills a durable session while its owner is away, lets the peer move it, and only then reads the queue: a reader beside it
@@ -125,23 +125,19 @@ async function fillSession(job: Job, sessionId: string, messages: number): Promi
   const publishers = await Promise.all(
     Array.from({ length: PUBLISHERS }, (_, index) => connectMqtt(job, `${job.id}-publisher-${index}`, true)),
   );
-  // A room always has the same publisher, which keeps its order.
-  const publish = async (client: mqtt.MqttClient, which: number) => {
-    let open: Promise<unknown>[] = [];
-    for (let n = 0; n < messages; n++) {
-      const room = n % ROOMS;
-      if (room % PUBLISHERS !== which) continue;
+  // A room always has the same publisher, and one message on its way: Artemis mixes up more of them.
+  const publish = async (client: mqtt.MqttClient, room: number) => {
+    for (let n = room; n < messages; n += ROOMS) {
       const payload = JSON.stringify({ n, text: 'x' }).padEnd(200, ' ');
-      open.push(client.publishAsync(`${job.id}/room-${room}/messages`, payload, { qos: 1 }));
-      if (open.length >= 200) {
-        await Promise.all(open);
-        open = [];
-      }
+      await client.publishAsync(`${job.id}/room-${room}/messages`, payload, { qos: 1 });
     }
-    await Promise.all(open);
-    await client.endAsync();
   };
-  await Promise.all(publishers.map(publish));
+  await Promise.all(
+    publishers.flatMap((client, which) =>
+      Array.from({ length: ROOMS / PUBLISHERS }, (_, index) => publish(client, index * PUBLISHERS + which)),
+    ),
+  );
+  await Promise.all(publishers.map((client) => client.endAsync()));
 }
 
 type Count = Pick<DrainResult, 'lost' | 'duplicates' | 'reordered'>;
@@ -161,7 +157,7 @@ async function readQueue(job: Job, messages: number): Promise<Count> {
     credit_window: 500,
   });
   await new Promise<void>((resolve, reject) => {
-    let quiet: NodeJS.Timeout | undefined;
+    let quiet = setTimeout(resolve, LONG_QUIET);
     container.on('message', ({ message }: rhea.EventContext) => {
       clearTimeout(quiet);
       quiet = setTimeout(resolve, count === messages ? QUIET : LONG_QUIET);

@@ -28,8 +28,12 @@ if (!Number.isInteger(messages) || messages < 1 || !Number.isInteger(rounds) || 
 
 const matching = measureMatching();
 printTable('Matching a topic against the route table', [
-  ['routes', 'µs a message'],
-  ...matching.map(({ routes, microseconds }) => [String(routes), microseconds.toFixed(2)]),
+  ['routes', 'µs a message', 'ms for all subscriptions'],
+  ...matching.map(({ routes, microseconds, subscribeMs }) => [
+    String(routes),
+    microseconds.toFixed(2),
+    subscribeMs.toFixed(1),
+  ]),
 ]);
 
 const results: DrainResult[] = [];
@@ -74,3 +78,8 @@ printTable(`Drain of ${messages} QoS 1 messages of 200 bytes, 100 rooms, into on
 console.log(
   JSON.stringify({ machine: machine(), date: new Date().toISOString(), messages, rounds, matching, results }),
 );
+const broken = results.filter(({ lost, reordered }) => lost + reordered > 0);
+if (broken.length > 0) {
+  console.error(`bench: messages were lost or out of order in ${broken.length} of ${results.length} drains`);
+  process.exitCode = 1;
+}

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './heap.js';
 import { onInterrupt } from './cli/interrupt.js';
 import { runCli } from './cli/program.js';
 

@@ -41,14 +41,12 @@ export interface StartOptions {
   /** Where messages, sessions and the broker's log file stay from start to start; made if it is not there. */
   readonly dataDir: string;
   readonly ports: Readonly<Record<Exclude<Listener, 'http'>, number>>;
-  readonly say: (line: string) => void;
   /** Largest heap in MiB; 512 without it. */
   readonly heap?: number;
   readonly signal?: AbortSignal;
 }
 
 export interface RunningActiveMq {
-  readonly ports: StartOptions['ports'];
   readonly pid: number;
   /** Resolves when the broker has ended, asked to or not, with the reason in words. */
   readonly exited: Promise<string>;
@@ -71,7 +69,7 @@ const STOP_TIMEOUT = 8000;
  *   not start in time; `details` has the broker's last lines
  */
 export async function startActiveMq(options: StartOptions): Promise<RunningActiveMq> {
-  const { ports, signal } = options;
+  const { signal } = options;
   const dataDir = resolve(options.dataDir);
   await mkdir(dataDir, { recursive: true });
   const server = await startServer({
@@ -85,7 +83,6 @@ export async function startActiveMq(options: StartOptions): Promise<RunningActiv
     ...(signal === undefined ? {} : { signal }),
   });
   return {
-    ports,
     pid: server.pid,
     exited: server.exited,
     stop: () => server.stop(STOP_TIMEOUT),

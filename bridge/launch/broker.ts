@@ -52,16 +52,16 @@ export async function launchBroker(options: LaunchOptions): Promise<LaunchedBrok
       composeFile: checkout.compose,
       ports,
       say,
+      signal,
       ...(dataDir === undefined ? {} : { dataDir }),
     };
-    const container = await startInDocker(inDocker);
-    return { ...container, exited: foundBroker.exited, kill: () => {} };
+    return startInDocker(inDocker);
   }
   const libDir = await fetchActiveMq({ cacheDir: checkout.cache, say, signal });
   const { http: _, ...brokerPorts } = ports;
   const data = dataDir ?? join(checkout.cache, 'data');
   say('Starting ActiveMQ …');
-  const settings = { libDir, confDir: checkout.broker, dataDir: data, ports: brokerPorts, say, signal };
+  const settings = { libDir, confDir: checkout.broker, dataDir: data, ports: brokerPorts, signal };
   const broker = await startActiveMq(settings);
   say(`ActiveMQ is up (process ${broker.pid}); its messages and its log are in ${data}`);
   return broker;

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { BridgeError } from '../errors.js';
 import { LISTENERS, PORT_SETTINGS, type Ports } from './settings.js';
 
@@ -8,27 +8,46 @@ export interface DockerOptions {
   /** Absolute folder for the broker's messages; without it the compose file's own volume. */
   readonly dataDir?: string;
   readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
 }
+
+export interface Container {
+  /** Resolves, with the reason in words, when the container has ended, asked to or not. */
+  readonly exited: Promise<string>;
+  stop(): Promise<void>;
+  kill(): void;
+}
+
+/** The broker's name in the compose file. */
+const SERVICE = 'activemq';
 
 /** Seconds for the broker to close its store before the engine kills it. */
 const STOP_SECONDS = 4;
 
 /**
- * Starts the compose file's broker and resolves once its health check passes; the answer stops it.
+ * Starts the compose file's broker and resolves once its health check passes.
  * @throws BridgeError missing-prerequisite when compose fails; what had started is stopped by then
  */
-export async function startInDocker(options: DockerOptions): Promise<{ stop(): Promise<void> }> {
+export async function startInDocker(options: DockerOptions): Promise<Container> {
   const stop = async () => {
-    await compose(options, ['stop', '--timeout', String(STOP_SECONDS), 'activemq']);
+    await compose(options, ['stop', '--timeout', String(STOP_SECONDS), SERVICE]);
   };
-  if ((await compose(options, ['up', '--detach', '--wait', 'activemq'])) !== 0) {
+  const code = await compose(options, ['up', '--detach', '--wait', SERVICE], options.signal);
+  if (code !== 0 || options.signal.aborted) {
     await stop();
+    options.signal.throwIfAborted();
     throw new BridgeError('missing-prerequisite', 'docker compose could not start the broker (see above)');
   }
-  return { stop };
+  return {
+    exited: compose({ ...options, say: () => {} }, ['wait', SERVICE]).then(() => 'its container has ended'),
+    stop,
+    kill: () => {
+      spawnSync('docker', ['compose', '--file', options.composeFile, 'kill', SERVICE], { timeout: 5_000 });
+    },
+  };
 }
 
-function compose(options: DockerOptions, command: readonly string[]): Promise<number> {
+function compose(options: DockerOptions, command: readonly string[], signal?: AbortSignal): Promise<number> {
   const moved = LISTENERS.map((listener) => [
     PORT_SETTINGS[listener].variable,
     String(options.ports[listener]),
@@ -42,6 +61,9 @@ function compose(options: DockerOptions, command: readonly string[]): Promise<nu
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    // Compose takes it as Ctrl-C: it gives up a download or a start.
+    const interrupt = () => child.kill('SIGINT');
+    signal?.addEventListener('abort', interrupt, { once: true });
     const pass = (chunk: string) => {
       for (const line of chunk.split(/[\r\n]+/)) if (line.trim() !== '') options.say(`  ${line.trim()}`);
     };
@@ -52,6 +74,9 @@ function compose(options: DockerOptions, command: readonly string[]): Promise<nu
         new BridgeError('missing-prerequisite', `cannot run docker: ${error.message}`, { cause: error }),
       );
     });
-    child.once('close', (code) => resolve(code ?? 1));
+    child.once('close', (code) => {
+      signal?.removeEventListener('abort', interrupt);
+      resolve(code ?? 1);
+    });
   });
 }

@@ -15,32 +15,110 @@ export function coverPatterns<Extra>(
   patterns: readonly Covered<Extra>[],
   merge: (a: Extra, b: Extra) => Extra,
 ): Covered<Extra>[] {
-  const result: Covered<Extra>[] = [];
+  const result = new DisjointPatterns<Extra>();
   for (let next of patterns) {
     // A widened pattern may overlap what did not overlap before, so look again until nothing does.
-    for (let at = findOverlap(result, next); at !== -1; at = findOverlap(result, next)) {
-      const [other] = result.splice(at, 1);
-      if (other !== undefined)
-        next = { pattern: widen(other.pattern, next.pattern), extra: merge(other.extra, next.extra) };
+    for (let other = result.takeOverlapping(next); other !== undefined; other = result.takeOverlapping(next))
+      next = { pattern: widen(other.pattern, next.pattern), extra: merge(other.extra, next.extra) };
+    result.add(next);
+  }
+  return result.all();
+}
+
+interface Node<Extra> {
+  readonly literals: Map<string, Node<Extra>>;
+  one?: Node<Extra>;
+  /** The pattern that ends here. */
+  end?: Covered<Extra> | undefined;
+  /** The pattern that takes everything below. */
+  rest?: Covered<Extra> | undefined;
+}
+
+/** Patterns of which no two overlap, as a tree of levels: ten thousand rooms are not compared each with each. */
+class DisjointPatterns<Extra> {
+  readonly #root: Node<Extra> = { literals: new Map() };
+  readonly #all = new Set<Covered<Extra>>();
+
+  all(): Covered<Extra>[] {
+    return [...this.#all];
+  }
+
+  /** It must overlap none that is in. */
+  add(one: Covered<Extra>): void {
+    this.#all.add(one);
+    this.#put(one.pattern, one);
+  }
+
+  /** Takes one out that overlaps the given one, if there is any. */
+  takeOverlapping({ pattern }: Covered<Extra>): Covered<Extra> | undefined {
+    const found = findOverlap(this.#root, pattern.levels, 0);
+    if (found === undefined) return undefined;
+    this.#all.delete(found);
+    this.#put(found.pattern, undefined);
+    return found;
+  }
+
+  #put({ levels }: AddressPattern, value: Covered<Extra> | undefined): void {
+    let node = this.#root;
+    for (const level of levels) {
+      if (level === 'rest') {
+        node.rest = value;
+        return;
+      }
+      node = child(node, level);
     }
-    result.push(next);
+    node.end = value;
   }
-  return result;
 }
 
-function findOverlap<Extra>(among: readonly Covered<Extra>[], one: Covered<Extra>): number {
-  return among.findIndex((other) => overlaps(other.pattern, one.pattern));
+function child<Extra>(node: Node<Extra>, level: 'one' | { readonly literal: string }): Node<Extra> {
+  if (level === 'one') {
+    node.one ??= { literals: new Map() };
+    return node.one;
+  }
+  let next = node.literals.get(level.literal);
+  if (next === undefined) {
+    next = { literals: new Map() };
+    node.literals.set(level.literal, next);
+  }
+  return next;
 }
 
-/** True when some address is in both. */
-export function overlaps(a: AddressPattern, b: AddressPattern): boolean {
-  for (let i = 0; ; i++) {
-    const left = a.levels[i];
-    const right = b.levels[i];
-    if (left === undefined || right === undefined) return left === right;
-    if (left === 'rest' || right === 'rest') return true;
-    if (left !== 'one' && right !== 'one' && left.literal !== right.literal) return false;
+function findOverlap<Extra>(
+  node: Node<Extra>,
+  levels: readonly PatternLevel[],
+  depth: number,
+): Covered<Extra> | undefined {
+  const level = levels[depth];
+  if (level === undefined) return node.end;
+  if (node.rest !== undefined) return node.rest;
+  const below = children(node, level);
+  for (const next of below) {
+    // What takes all the rest overlaps whatever ends or goes on below.
+    const found = level === 'rest' ? anyIn(next) : findOverlap(next, levels, depth + 1);
+    if (found !== undefined) return found;
   }
+  return undefined;
+}
+
+/** The nodes one level down that the level of a pattern can lead to. */
+function* children<Extra>(node: Node<Extra>, level: PatternLevel): Generator<Node<Extra>> {
+  if (typeof level === 'string') yield* node.literals.values();
+  else {
+    const same = node.literals.get(level.literal);
+    if (same !== undefined) yield same;
+  }
+  if (node.one !== undefined) yield node.one;
+}
+
+function anyIn<Extra>(node: Node<Extra>): Covered<Extra> | undefined {
+  const here = node.end ?? node.rest;
+  if (here !== undefined) return here;
+  for (const next of children(node, 'one')) {
+    const found = anyIn(next);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function widen(a: AddressPattern, b: AddressPattern): AddressPattern {

@@ -57,6 +57,8 @@ describe('up', { timeout: 240_000 }, () => {
     expect(first.output).toMatch(/Accounts +ann \/ ann-try-out +bob \/ bob-try-out +.*for trying out only/);
     const ready = await fetch(`http://127.0.0.1:${ports.HTTP_PORT}/health/ready`);
     expect(ready.status, await ready.text()).toBe(200);
+    const page = await fetch(`http://127.0.0.1:${ports.HTTP_PORT}/`);
+    expect(await page.text()).toContain('<script type="module" src="chat.js">');
     const joining = loginToMqtt(ports, member);
     await joining.subscribeAsync(topic, { qos: 1 });
     await joining.endAsync();
@@ -64,7 +66,7 @@ describe('up', { timeout: 240_000 }, () => {
     await ann.publishAsync(topic, 'still here', { qos: 1 });
     await ann.endAsync();
     expect(await first.interrupt()).toBe(0);
-    expect(first.output).toMatch(/Stopping/);
+    expect(first.output).toMatch(/Stopping[\s\S]*The broker has stopped; its messages are kept/);
     expect(await openPorts(ports)).toEqual([]);
 
     const second = begin(['up', '--data', data], ports);
@@ -81,13 +83,11 @@ describe('up', { timeout: 240_000 }, () => {
   it('uses a broker that already runs there, and leaves it running', async () => {
     const { broker: confDir, cache: cacheDir } = findCheckout();
     const ports = await freePortSettings();
-    const say = () => {};
     const broker = await startActiveMq({
-      libDir: await fetchActiveMq({ cacheDir, say }),
+      libDir: await fetchActiveMq({ cacheDir, say: () => {} }),
       confDir,
       dataDir: join(data, 'theirs'),
       ports: readPorts(ports),
-      say,
     });
     try {
       const onPage = await listen(Number(ports.HTTP_PORT));

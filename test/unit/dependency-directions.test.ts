@@ -10,7 +10,8 @@ const BRIDGE = fileURLToPath(new URL('../../bridge/', import.meta.url));
  * Dependencies point one way: cli -> bridge -> flow -> connectors/connector.ts.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  'main.ts': ['cli', 'errors.ts', 'observability'],
+  'heap.ts': [],
+  'main.ts': ['heap.ts', 'cli', 'errors.ts', 'observability'],
   'bridge.ts': [
     'config/config.ts',
     'connectors',

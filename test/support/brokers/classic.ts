@@ -23,7 +23,7 @@ export async function startClassicBroker({ writable }: BrokerOptions): Promise<T
   };
   const accounts = { bridge: account('bridge'), ann: account('ann'), bob: account('bob') };
   return testBroker({ type: 'activemq', ports, accounts }, dataDir, () =>
-    startActiveMq({ libDir, confDir, dataDir, ports, heap: 384, say: () => {} }),
+    startActiveMq({ libDir, confDir, dataDir, ports, heap: 384 }),
   );
 }
 

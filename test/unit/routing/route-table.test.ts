@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { coverPatterns, overlaps } from '../../../bridge/routing/cover.js';
+import { coverPatterns } from '../../../bridge/routing/cover.js';
 import { type CapturePattern, parsePattern } from '../../../bridge/routing/pattern.js';
 import { RouteTable } from '../../../bridge/routing/route-table.js';
 
@@ -80,9 +80,15 @@ describe('covering subscriptions', () => {
     );
   });
 
-  it('leave patterns alone that share no name', () => {
-    expect(overlaps(parsePattern('mqtt', 'a/{x}'), parsePattern('mqtt', 'b/{x}'))).toBe(false);
-    expect(overlaps(parsePattern('mqtt', 'a/{x}'), parsePattern('mqtt', '{y}/b'))).toBe(true);
+  it.each([
+    [['a/{x}', 'b/{x}'], 2],
+    [['a/{x}', '{y}/b'], 1],
+    [['a/{x...}', 'a'], 2],
+    [['a/b/c', 'a/{x...}'], 1],
+    [['a/b', 'a/b'], 1],
+  ])('for %j are %i: what shares no name stays apart', (texts, count) => {
+    const patterns = texts.map((text) => ({ pattern: parsePattern('mqtt', text), extra: 1 }));
+    expect(coverPatterns(patterns, Math.max)).toHaveLength(count);
   });
 });
 
