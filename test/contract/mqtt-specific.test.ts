@@ -311,7 +311,7 @@ describe.each(BROKERS)('the MQTT connector with $name', ({ name, start }) => {
   it('times a send out, and ends when nothing can be sent any more', async () => {
     const connection = await open({ cleanSession: true, idleTimeout: 60_000 });
     const sink = await connection.sink({ sendTimeout: 300, window: 2 });
-    broker.pause();
+    await broker.pause();
     cleanUp.push(() => broker.resume());
     const sends = await Promise.allSettled(
       texts(3).map((text) => sink.send(outbound({ kind: 'mqtt', name: topicName() }, text))),
@@ -325,7 +325,7 @@ describe.each(BROKERS)('the MQTT connector with $name', ({ name, start }) => {
   it('rejects every pending send when the broker dies, and says so once', async () => {
     const connection = await open({ cleanSession: true });
     const sink = await connection.sink({ sendTimeout: 30_000, window: 5 });
-    broker.pause();
+    await broker.pause();
     const sends = texts(20).map((text) => sink.send(outbound({ kind: 'mqtt', name: topicName() }, text)));
     const settled = Promise.allSettled(sends);
     await broker.kill();

@@ -306,7 +306,7 @@ describe.each(BROKERS)('STOMP on $name', ({ start, otherType, rightType }) => {
   it('notices a silent broker, and rejects a send that gets no answer', async () => {
     const connection = await connect({ idleTimeout: 2_000 });
     const sink = await connection.sink({ window: 10, sendTimeout: 500 });
-    bench.broker.pause();
+    await bench.broker.pause();
     try {
       await expect(sink.send(message(queue(), 'x'))).rejects.toMatchObject({ code: 'send-timeout' });
       expect(await connection.lost).toMatchObject({ code: 'connection-lost' });
@@ -321,7 +321,7 @@ describe.each(BROKERS)('STOMP on $name', ({ start, otherType, rightType }) => {
     const sink = await connection.sink({ window: 50, sendTimeout: 20_000 });
     const to = queue();
     await sink.send(message(to, 'before'));
-    bench.broker.pause();
+    await bench.broker.pause();
     const outcomes = Promise.allSettled(texts(120).map((body) => sink.send(message(to, body))));
     await bench.broker.kill();
     for (const outcome of await outcomes)

@@ -66,7 +66,7 @@ describe('the health of a running bridge', () => {
 
   it('says that a broker which holds its connections open, and answers nothing, is gone', async () => {
     await becomes(200);
-    broker.pause();
+    await broker.pause();
     try {
       const { body } = await becomes(503);
       expect(body.reasons.join('\n')).toContain('broker activemq, ');

@@ -29,8 +29,8 @@ export interface TestBroker {
   kill(): Promise<void>;
   /** Starts it on the same ports and data; stops it cleanly before if it still runs. */
   restart(): Promise<void>;
-  /** SIGSTOP: its sockets stay open, nothing answers. */
-  pause(): void;
+  /** SIGSTOP: its sockets stay open, nothing answers from when it resolves. */
+  pause(): Promise<void>;
   resume(): void;
 }
 

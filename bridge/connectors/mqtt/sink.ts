@@ -53,7 +53,7 @@ export class MqttSink implements Sink {
     const { ended } = this.wire;
     if (ended !== undefined) throw lostBy(ended);
     // mqtt.js would keep it for a next connection that never comes.
-    if (!this.wire.client.connected || this.wire.client.disconnecting)
+    if (!this.wire.client.connected || this.wire.isClosing)
       throw lostError(this.wire.endpoint, 'the connection is closing');
     return new Promise((resolve, reject) => {
       const send: Send = {

@@ -206,7 +206,7 @@ export class MqttSource implements Source {
   #flush(): void {
     this.#flushing = false;
     const acks = this.#acks.takeReleased();
-    if (acks.length === 0 || this.wire.ended !== undefined || !this.wire.client.stream.writable) return;
+    if (acks.length === 0 || this.wire.ended !== undefined || this.wire.isClosing) return;
     for (const { qos, packetId } of acks) if (qos === 2) this.#exactlyOnce.set(packetId, 'acknowledged');
     this.wire.client.stream.write(encodeAcks(acks));
   }

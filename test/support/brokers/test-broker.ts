@@ -3,9 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestBroker } from '../brokers.js';
+import { groupStopped } from './process-group.js';
 
 /** What a running broker must offer to become a TestBroker. */
 export interface Running {
+  /** Of the process group. */
+  readonly pid: number;
   readonly exited: Promise<string>;
   stop(): Promise<void>;
   kill(): void;
@@ -57,7 +60,10 @@ export async function testBroker(
       await running.stop();
       running = await start();
     },
-    pause: () => running.signal('SIGSTOP'),
+    pause: async () => {
+      running.signal('SIGSTOP');
+      await groupStopped(running.pid);
+    },
     resume: () => running.signal('SIGCONT'),
   };
 }
