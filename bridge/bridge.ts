@@ -182,5 +182,14 @@ function brokerNamed(config: Config, name: string): BrokerConfig {
 }
 
 function disabledStatus({ name }: RouteConfig): RouteStatus {
-  return { name, state: 'disabled', received: 0, delivered: 0, retried: 0, deadLettered: 0, inFlight: 0 };
+  return {
+    name,
+    state: 'disabled',
+    received: 0,
+    delivered: 0,
+    filtered: 0,
+    retried: 0,
+    deadLettered: 0,
+    inFlight: 0,
+  };
 }

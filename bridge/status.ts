@@ -27,6 +27,8 @@ export interface RouteStatus {
   readonly reason?: Reason;
   readonly received: number;
   readonly delivered: number;
+  /** Not taken by `where`. */
+  readonly filtered: number;
   readonly retried: number;
   readonly deadLettered: number;
   /** Taken from the source and not yet settled. */

@@ -1,4 +1,5 @@
 import type { Protocol, TlsOptions } from '../connectors/connector.js';
+import { parseExpression } from '../routing/expression.js';
 import { parsePattern } from '../routing/pattern.js';
 import { parseTemplate, type Template } from '../routing/template.js';
 import { Secret } from '../secret.js';
@@ -68,6 +69,7 @@ function buildRoute(name: string, route: RouteInput, mapping: Mapping): RouteCon
     retry: { initial: milliseconds(retry.initial), max: milliseconds(retry.max) },
     deadLetter,
     ...optional('orderBy', template(route.orderBy)),
+    ...optional('where', route.where === undefined ? undefined : parseExpression(route.where)),
   };
 }
 

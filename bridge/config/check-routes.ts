@@ -1,7 +1,7 @@
 import { flavourOf } from '../connectors/flavours/flavour.js';
 import type { AddressKind } from '../message/address.js';
 import { parsePattern } from '../routing/pattern.js';
-import { checkTemplates } from './check-templates.js';
+import { checkTemplates, checkWhere } from './check-templates.js';
 import { milliseconds } from './duration.js';
 import { didYouMean } from './nearest.js';
 import { addressOf, brokerOf, KINDS, protocolsOf, viaOf } from './resolve.js';
@@ -190,6 +190,7 @@ function checkOptions(
 ): void {
   if (node === undefined) return;
   checkTemplates(nodeAt(node, ['orderBy']), captures, report);
+  checkWhere(nodeAt(node, ['where']), captures, report);
   const { initial, max } = route.retry;
   const retry = nodeAt(node, ['retry']);
   if (retry !== undefined && milliseconds(initial) > milliseconds(max))

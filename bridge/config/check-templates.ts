@@ -1,4 +1,5 @@
-import { parseTemplate, type Template, TemplateSyntaxError } from '../routing/template.js';
+import { checkExpression, ExpressionError, parseExpression } from '../routing/expression.js';
+import { type Path, parseTemplate, type Template, TemplateSyntaxError } from '../routing/template.js';
 import { didYouMean } from './nearest.js';
 import type { Node, Report, ScalarNode } from './source.js';
 
@@ -54,29 +55,83 @@ function checkNames(node: ScalarNode, captures: ReadonlySet<string>, report: Rep
   if (typeof node.value !== 'string' || node.failed) return;
   for (const part of parsed(node.value)?.parts ?? []) {
     if (typeof part === 'string') continue;
-    const [first, second] = part.path;
+    if ('path' in part.value) checkPath(node, part.value, part.offset, captures, report);
+    else checkCel(node, part.source, part.offset, captures, report);
+  }
+}
+
+function checkPath(
+  node: ScalarNode,
+  { path }: Path,
+  within: number,
+  captures: ReadonlySet<string>,
+  report: Report,
+): void {
+  const [first, second] = path;
+  const known = [...captures, ...ALWAYS];
+  if (!known.includes(first))
+    report.at(
+      node,
+      `{${first}} is not known here${didYouMean(first, known) || `; known: ${known.join(', ')}`}`,
+      {
+        within,
+      },
+    );
+  else if (
+    first === 'message' &&
+    second !== undefined &&
+    !captures.has(first) &&
+    !OF_MESSAGE.includes(second)
+  )
+    report.at(node, `a message has no "${second}"; it has ${OF_MESSAGE.join(', ')}`, { within });
+  else if (captures.has(first) && second !== undefined)
+    report.at(node, `{${path.join('.')}} has no value: the capture {${first}} is text`, { within });
+}
+
+/** The type that an expression gives; undefined when it has a problem, which is reported at its place. */
+function checkCel(
+  node: ScalarNode,
+  source: string,
+  offset: number,
+  captures: ReadonlySet<string>,
+  report: Report,
+): string | undefined {
+  try {
+    return checkExpression(source, captures);
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    const unknown = /^Unknown variable: (\w+)$/.exec(error.message)?.[1];
     const known = [...captures, ...ALWAYS];
-    if (!known.includes(first))
-      report.at(
-        node,
-        `{${first}} is not known here${didYouMean(first, known) || `; known: ${known.join(', ')}`}`,
-        {
-          within: part.offset,
-        },
-      );
-    else if (
-      first === 'message' &&
-      second !== undefined &&
-      !captures.has(first) &&
-      !OF_MESSAGE.includes(second)
-    )
-      report.at(node, `a message has no "${second}"; it has ${OF_MESSAGE.join(', ')}`, {
-        within: part.offset,
-      });
-    else if (captures.has(first) && second !== undefined)
-      report.at(node, `{${part.path.join('.')}} has no value: the capture {${first}} is text`, {
-        within: part.offset,
-      });
+    const advice =
+      unknown === undefined
+        ? error.message
+        : `"${unknown}" is not known here${didYouMean(unknown, known) || `; known: ${known.join(', ')}`}`;
+    report.at(node, advice, { within: offset + error.offset });
+    return undefined;
+  }
+}
+
+/** A `where` says yes or no. Its syntax is the schema's business. */
+export function checkWhere(
+  node: Node | undefined,
+  captures: ReadonlySet<string> | undefined,
+  report: Report,
+): void {
+  if (node?.kind !== 'scalar' || typeof node.value !== 'string' || node.failed || captures === undefined)
+    return;
+  if (!isExpression(node.value)) return;
+  const type = checkCel(node, node.value, 0, captures, report);
+  if (type !== undefined && type !== 'bool' && type !== 'dyn')
+    report.at(node, `"where" must be true or false, and this gives ${type}; compare it with something`);
+}
+
+function isExpression(text: string): boolean {
+  try {
+    parseExpression(text);
+    return true;
+  } catch (error) {
+    if (error instanceof ExpressionError) return false;
+    throw error;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { BrokerType, Protocol, TlsOptions } from '../connectors/connector.js';
 import type { AddressKind } from '../message/address.js';
 import type { Qos } from '../message/message.js';
+import type { Expression } from '../routing/expression.js';
 import type { CapturePattern } from '../routing/pattern.js';
 import type { Template } from '../routing/template.js';
 import type { Secret } from '../secret.js';
@@ -35,6 +36,8 @@ export interface RouteConfig {
   readonly name: string;
   readonly enabled: boolean;
   readonly from: FromConfig;
+  /** Only messages for which it is true are taken; the others are accepted and forgotten. */
+  readonly where?: Expression;
   readonly to: readonly ToConfig[];
   /** What must stay in order among itself; without it the source address. */
   readonly orderBy?: Template;

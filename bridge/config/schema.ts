@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Protocol } from '../connectors/connector.js';
 import type { AddressKind } from '../message/address.js';
 import { isSteeringProperty } from '../message/steering.js';
+import { ExpressionError, parseExpression } from '../routing/expression.js';
 import { PatternSyntaxError, parsePattern } from '../routing/pattern.js';
 import { parseTemplate, TemplateSyntaxError } from '../routing/template.js';
 import { problemOfChatUrl, problemOfHost, readBrokerUrl } from './address-url.js';
@@ -40,7 +41,11 @@ function problemIn(parse: () => unknown): Problem {
     parse();
     return undefined;
   } catch (error) {
-    if (error instanceof PatternSyntaxError || error instanceof TemplateSyntaxError)
+    if (
+      error instanceof PatternSyntaxError ||
+      error instanceof TemplateSyntaxError ||
+      error instanceof ExpressionError
+    )
       return { message: error.message, offset: error.offset };
     throw error;
   }
@@ -50,7 +55,7 @@ const message = (problem: string | undefined): Problem =>
   problem === undefined ? undefined : { message: problem };
 
 const template = (description: string) =>
-  text(`${description} A template: {name} and {dotted.path} are filled in.`, (value) =>
+  text(`${description} A template: {name}, {dotted.path} and {CEL expression} are filled in.`, (value) =>
     problemIn(() => parseTemplate(value)),
   );
 
@@ -219,6 +224,9 @@ const route = z
     to: z
       .union([to, z.array(to).min(1, 'needs at least one destination')])
       .describe('One destination or a list.'),
+    where: text('Which messages to take: a CEL expression that is true or false.', (value) =>
+      problemIn(() => parseExpression(value)),
+    ).optional(),
     orderBy: template('What must stay in order among itself; by default the source address.').optional(),
     inFlight: z
       .int()
@@ -286,7 +294,7 @@ export function keysAt(path: Path): Keys {
   if (part === 'from') return of(from, 'share');
   if (part === 'to') return of(to, 'replyTo');
   if (part === 'retry') return of(retry, 'attempts');
-  return of(route, 'where', 'delivery', 'dedupe', 'limits');
+  return of(route, 'delivery', 'dedupe', 'limits');
 }
 
 /** JSON Schema (draft 2020-12) for editors. Every value may also be `${…}` text. */

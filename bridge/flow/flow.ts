@@ -12,7 +12,7 @@ import type { Scope } from '../routing/template.js';
 import type { ConnectionStatus, RouteStatus } from '../status.js';
 import { deadLetterOf } from './dead-letter.js';
 import type { Lanes } from './lanes.js';
-import { mapMessage, orderKey, scopeOf } from './mapping.js';
+import { mapMessage, orderKey, passes, scopeOf } from './mapping.js';
 import { subscriptionsFor } from './subscriptions.js';
 
 /** Milliseconds before a dead letter that was refused is tried again. */
@@ -40,6 +40,7 @@ export interface FlowOptions {
 interface Tally {
   received: number;
   delivered: number;
+  filtered: number;
   deadLettered: number;
   inFlight: number;
   /** Why the last dead letter was not taken; until one is. */
@@ -49,6 +50,7 @@ interface Tally {
 const newTally = (): Tally => ({
   received: 0,
   delivered: 0,
+  filtered: 0,
   deadLettered: 0,
   inFlight: 0,
   refusal: undefined,
@@ -215,14 +217,24 @@ export class Flow {
     const tally = this.#tallyOf(route);
     tally.received++;
     tally.inFlight++;
-    const scope = scopeOf(message, captures);
-    const key = orderKey(route.config, message, scope);
-    const fates = await Promise.all(
-      route.to.map((to) => this.#sendOne(route, to, { message, scope, key, id })),
-    );
+    const fates = await this.#fatesOf(route, message, scopeOf(message, captures), id);
     tally.inFlight--;
-    if (fates.every((fate) => fate === 'confirmed')) tally.delivered++;
+    if (fates.length === 0) tally.filtered++;
+    else if (fates.every((fate) => fate === 'confirmed')) tally.delivered++;
     return !fates.includes('abandoned');
+  }
+
+  /** One a destination; one alone for a message that the rule cannot judge, none for one that it does not want. */
+  async #fatesOf(route: FlowRoute, message: Message, scope: Scope, id: string): Promise<Fate[]> {
+    let key: string;
+    try {
+      if (!passes(route.config, scope)) return [];
+      key = orderKey(route.config, message, scope);
+    } catch (cause) {
+      const error = asBridgeError(cause, 'mapping-failed');
+      return [await this.#keepAsDeadLetter(route, message, error, { key: message.address.name, id })];
+    }
+    return Promise.all(route.to.map((to) => this.#sendOne(route, to, { message, scope, key, id })));
   }
 
   async #sendOne(

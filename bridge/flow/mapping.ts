@@ -3,6 +3,7 @@ import type { RouteConfig, ToConfig } from '../config/config.js';
 import { BridgeError } from '../errors.js';
 import { describeAddress } from '../message/address.js';
 import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
+import type { Variables } from '../routing/expression.js';
 import { encodeLevel } from '../routing/name-codec.js';
 import { evaluateTemplate, renderTemplate, type Scope, type Template } from '../routing/template.js';
 
@@ -17,25 +18,67 @@ export interface Stamp {
 /** The names that templates can use for one message. The body is parsed as JSON at most once, and only when asked for. */
 export function scopeOf(message: Message, captures: ReadonlyMap<string, string>): Scope {
   let body: { readonly value: unknown } | undefined;
+  let variables: Variables | undefined;
+  const lookup = (name: string): unknown => {
+    const captured = captures.get(name);
+    if (captured !== undefined) return captured;
+    switch (name) {
+      case 'topic':
+        return message.address.name;
+      case 'properties':
+        return message.properties;
+      case 'message':
+        return message;
+      case 'body':
+        body ??= { value: parsedBody(message) };
+        return body.value;
+      default:
+        return undefined;
+    }
+  };
   return {
-    lookup(name) {
-      const captured = captures.get(name);
-      if (captured !== undefined) return captured;
-      switch (name) {
-        case 'topic':
-          return message.address.name;
-        case 'properties':
-          return message.properties;
-        case 'message':
-          return message;
-        case 'body':
-          body ??= { value: parsedBody(message) };
-          return body.value;
-        default:
-          return undefined;
-      }
+    lookup,
+    variables() {
+      variables ??= variablesOf(message, captures, () => lookup('body') ?? null);
+      return variables;
     },
   };
+}
+
+/** The body only when it is asked for: it has to be parsed. */
+function variablesOf(
+  message: Message,
+  captures: ReadonlyMap<string, string>,
+  body: () => unknown,
+): Variables {
+  const all = { topic: message.address.name, properties: message.properties, message: fieldsOf(message) };
+  Object.defineProperty(all, 'body', { get: body, enumerable: true, configurable: true });
+  for (const [name, value] of captures)
+    Object.defineProperty(all, name, { value, enumerable: true, configurable: true });
+  return all;
+}
+
+/** What expressions see as `message`; what this message does not have is not there. */
+function fieldsOf(message: Message): ReadonlyMap<string, unknown> {
+  const { address, body: _body, properties: _properties, replyTo, ...fields } = message;
+  const all = { ...fields, address: address.name, replyTo: replyTo?.name };
+  return new Map(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+/**
+ * Whether the rule's `where` takes the message.
+ * @throws BridgeError `mapping-failed` when it cannot tell: a field is missing or of another kind, or the answer is no truth value
+ */
+export function passes(route: Pick<RouteConfig, 'where'>, scope: Scope): boolean {
+  if (route.where === undefined) return true;
+  const value = route.where.evaluate(scope.variables());
+  if (typeof value === 'boolean') return value;
+  const what =
+    value === undefined ? 'a field that it asks for is missing; has(…) tells' : `it gives ${typeof value}`;
+  throw new BridgeError(
+    'mapping-failed',
+    `where ${JSON.stringify(route.where.text)} is neither true nor false: ${what}`,
+  );
 }
 
 /**

@@ -1,24 +1,33 @@
 import type { PropertyValue } from '../message/message.js';
+import { type Expression, ExpressionError, parseExpression, type Variables } from './expression.js';
 
 /** What a template can see of one message. Names are looked up as own data, never through a prototype. */
 export interface Scope {
   /** The value of the first name of a path: a capture, `topic`, `body`, `properties` or `message`. */
   lookup(name: string): unknown;
+  /** The same names for an expression. */
+  variables(): Variables;
 }
 
 /** Text with holes: `rooms.{room}`. A template that is just one hole keeps its value's type. */
 export interface Template {
   /** As written in the mapping file. */
   readonly text: string;
-  /** Literal texts and paths, in order: `rooms.`, ['room']. */
-  readonly parts: readonly (string | Path)[];
+  /** Literal texts and holes, in order: `rooms.`, {room}. */
+  readonly parts: readonly (string | Hole)[];
 }
 
-/** A dotted path: the first name is looked up in the scope, the rest inside the value. */
+/** What stands between braces: a CEL expression. */
+export interface Hole {
+  /** Character in the template's text where the expression begins. */
+  readonly offset: number;
+  readonly source: string;
+  /** A dotted path, which is nearly always what it is, is followed without CEL: the first name in the scope, the rest inside. */
+  readonly value: Path | Expression;
+}
+
 export interface Path {
   readonly path: readonly [string, ...string[]];
-  /** Character in the template's text where the hole begins. */
-  readonly offset: number;
 }
 
 /** A mistake in a template; `offset` is the character in the text where it is. */
@@ -32,14 +41,15 @@ export class TemplateSyntaxError extends Error {
   }
 }
 
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** A path; `true`, `false` and `null` are values in CEL. */
+const PATH = /^(?!(?:true|false|null)$)[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*$/;
 
 /**
- * Reads text with `{path}` holes; `{{` and `}}` stand for the braces themselves.
+ * Reads text with `{expression}` holes; `{{` and `}}` stand for the braces themselves.
  * @throws TemplateSyntaxError
  */
 export function parseTemplate(text: string): Template {
-  const parts: (string | Path)[] = [];
+  const parts: (string | Hole)[] = [];
   let literal = '';
   for (let i = 0; i < text.length; i++) {
     const char = text[i];
@@ -52,12 +62,12 @@ export function parseTemplate(text: string): Template {
     } else if (char === '}') {
       throw new TemplateSyntaxError('a } without its {; write }} for the character itself', i);
     } else if (char === '{') {
-      const end = text.indexOf('}', i);
-      if (end === -1)
+      const end = endOfHole(text, i);
+      if (end === undefined)
         throw new TemplateSyntaxError('this { is never closed; write {{ for the character itself', i);
       if (literal !== '') parts.push(literal);
       literal = '';
-      parts.push({ path: parsePath(text.slice(i + 1, end).trim(), i), offset: i });
+      parts.push(parseHole(text.slice(i + 1, end), i));
       i = end;
     } else {
       literal += char;
@@ -67,23 +77,46 @@ export function parseTemplate(text: string): Template {
   return { text, parts };
 }
 
-function parsePath(source: string, offset: number): [string, ...string[]] {
-  const [first = '', ...rest] = source.split('.');
-  if (!NAME.test(first) || !rest.every((name) => NAME.test(name)))
-    throw new TemplateSyntaxError(
-      `{${source}} is not a name or a dotted path such as {room}, {body.from} or {properties.room}`,
-      offset,
-    );
-  return [first, ...rest];
+/** The index of the brace that closes the one at `start`: not one in a text, nor one of a map inside. */
+function endOfHole(text: string, start: number): number | undefined {
+  let depth = 0;
+  let quote: string | undefined;
+  for (let i = start; i < text.length; i++) {
+    const char = text[i];
+    if (quote !== undefined) {
+      if (char === '\\') i++;
+      else if (char === quote) quote = undefined;
+    } else if (char === '"' || char === "'") quote = char;
+    else if (char === '{') depth++;
+    else if (char === '}' && --depth === 0) return i;
+  }
+  return undefined;
+}
+
+function parseHole(inside: string, brace: number): Hole {
+  const source = inside.trim();
+  const offset = brace + 1 + (inside.length - inside.trimStart().length);
+  if (source === '') throw new TemplateSyntaxError('there is nothing between these braces', brace);
+  if (PATH.test(source)) {
+    const [first = '', ...rest] = source.split('.');
+    return { offset, source, value: { path: [first, ...rest] } };
+  }
+  try {
+    return { offset, source, value: parseExpression(source) };
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    throw new TemplateSyntaxError(`{${source}}: ${error.message}`, offset + error.offset);
+  }
 }
 
 /**
  * The template's value for one message: undefined when a hole has no value, the value itself (with its type) when
  * the template is just one hole, else text. Objects and arrays become JSON text.
+ * @throws BridgeError `mapping-failed` when the operators of an expression do not take what they find
  */
 export function evaluateTemplate(template: Template, scope: Scope): PropertyValue | undefined {
   const [only] = template.parts;
-  if (template.parts.length === 1 && typeof only === 'object') return plainValue(resolve(only, scope));
+  if (template.parts.length === 1 && typeof only === 'object') return plainValue(valueFor(only, scope));
   return renderTemplate(template, scope, (text) => text);
 }
 
@@ -102,11 +135,15 @@ export function renderTemplate(
       text += part;
       continue;
     }
-    const value = plainValue(resolve(part, scope));
+    const value = plainValue(valueFor(part, scope));
     if (value === undefined) return undefined;
     text += encode(String(value), text === '');
   }
   return text;
+}
+
+function valueFor({ value }: Hole, scope: Scope): unknown {
+  return 'path' in value ? resolve(value, scope) : value.evaluate(scope.variables());
 }
 
 function resolve({ path: [first, ...rest] }: Path, scope: Scope): unknown {
@@ -138,8 +175,14 @@ function plainValue(value: unknown): PropertyValue | undefined {
 /** A value nested so deeply that it cannot be written again (JSON.parse takes more than JSON.stringify) is none. */
 function jsonOf(value: object): string | undefined {
   try {
-    return JSON.stringify(value);
+    return JSON.stringify(value, jsonValue);
   } catch {
     return undefined;
   }
+}
+
+/** What CEL has and JSON does not. */
+function jsonValue(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+  return value instanceof Map ? Object.fromEntries(value) : value;
 }

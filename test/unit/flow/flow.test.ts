@@ -8,6 +8,7 @@ import { Lanes } from '../../../bridge/flow/lanes.js';
 import type { Address } from '../../../bridge/message/address.js';
 import type { Message } from '../../../bridge/message/message.js';
 import { silentLog } from '../../../bridge/observability/log.js';
+import { parseExpression } from '../../../bridge/routing/expression.js';
 import { parsePattern } from '../../../bridge/routing/pattern.js';
 import { parseTemplate } from '../../../bridge/routing/template.js';
 import { eventually } from '../../support/eventually.js';
@@ -86,6 +87,33 @@ describe('a flow', () => {
     await eventually(() => settled.length > 0);
     expect(settled).toEqual(['accepted']);
     expect(flow.routes()[0]).toMatchObject({ state: 'running', delivered: 0, deadLettered: 1 });
+  });
+
+  it('accepts and forgets what where does not want, and keeps as a dead letter what it cannot judge', async () => {
+    const broker = new MemoryBroker();
+    const settled: string[] = [];
+    broker.onSettled = ({ address, body }, outcome) => {
+      if (address.kind === 'mqtt') settled.push(`${String(body)} ${outcome}`);
+    };
+    const flow = await startFlow(broker, [
+      { ...rule({ to: [destination('queue', 'archive')] }), where: parseExpression('body.type == "text"') },
+    ]);
+    const queue = await subscribe(broker, { kind: 'queue', name: 'archive' });
+    const dead = await subscribe(broker, { kind: 'queue', name: 'bridge.dead-letter' });
+    for (const body of [{ type: 'typing' }, 'no object', { type: 'text' }])
+      broker.publish(chat('lobby', body));
+    await eventually(() => settled.length === 3);
+    expect(queue.map(({ body }) => body)).toEqual(['{"type":"text"}']);
+    expect(dead.map(({ body, properties }) => `${String(body)} ${properties.get('bridge_reason')}`)).toEqual([
+      '"no object" mapping-failed',
+    ]);
+    expect(flow.routes()[0]).toMatchObject({
+      received: 3,
+      delivered: 1,
+      filtered: 1,
+      deadLettered: 1,
+      inFlight: 0,
+    });
   });
 
   it('takes a message whose order key cannot be said by its source address', async () => {

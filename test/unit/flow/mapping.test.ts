@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { ToConfig } from '../../../bridge/config/config.js';
-import { mapMessage, orderKey, scopeOf } from '../../../bridge/flow/mapping.js';
+import { mapMessage, orderKey, passes, scopeOf } from '../../../bridge/flow/mapping.js';
 import type { Message, OutboundMessage } from '../../../bridge/message/message.js';
+import { parseExpression } from '../../../bridge/routing/expression.js';
 import { parsePattern } from '../../../bridge/routing/pattern.js';
 import { parseTemplate } from '../../../bridge/routing/template.js';
 
@@ -162,6 +163,36 @@ describe('a mapped destination name', () => {
     expect(() => map(chat('x'), { name: parseTemplate('to.{properties.room}') })).toThrow(
       expect.objectContaining({ code: 'mapping-failed' }),
     );
+  });
+});
+
+describe('where', () => {
+  const passesFor = (where: string, message: Message) =>
+    passes({ where: parseExpression(where) }, scopeOf(message, new Map([['room', 'lobby']])));
+
+  it('takes the messages for which it is true', () => {
+    const message = chat(Buffer.from('{"type":"text","n":3}'), { properties: new Map([['kind', 'a']]) });
+    expect(passes({}, scopeOf(message, new Map()))).toBe(true);
+    expect(passesFor('body.type == "text" && room == "lobby"', message)).toBe(true);
+    expect(passesFor('body.n > 3 || properties.kind == "b"', message)).toBe(false);
+    expect(passesFor('message.qos == 1 && !message.retained && topic.startsWith("chat/")', message)).toBe(
+      true,
+    );
+  });
+
+  it.each([
+    ['body.type == "text"', 'no JSON'],
+    ['body.type == "text"', '{}'],
+    ['body.n + "x" == "3x"', '{"n":3}'],
+    ['body.n', '{"n":3}'],
+  ])('%s cannot judge %s', (where, body) => {
+    expect(() => passesFor(where, chat(Buffer.from(body)))).toThrow(
+      expect.objectContaining({ code: 'mapping-failed' }),
+    );
+  });
+
+  it('can ask whether a field is there', () => {
+    expect(passesFor('has(body.type) && body.type == "text"', chat(Buffer.from('{}')))).toBe(false);
   });
 });
 

@@ -29,6 +29,7 @@ const RUNNING: BridgeStatus = {
       state: 'running',
       received: 3,
       delivered: 2,
+      filtered: 0,
       retried: 0,
       deadLettered: 0,
       inFlight: 1,

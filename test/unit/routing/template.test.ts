@@ -9,6 +9,7 @@ import {
 
 const scope = (values: Record<string, unknown>) => ({
   lookup: (name: string) => (Object.hasOwn(values, name) ? values[name] : undefined),
+  variables: () => values,
 });
 const doubled = (text: string) => text.replaceAll('{', '{{').replaceAll('}', '}}');
 
@@ -67,6 +68,16 @@ describe('templates', () => {
       undefined,
       undefined,
     ]);
+  });
+
+  it('take expressions, with braces and quotes inside', () => {
+    const values = { room: 'a}b', n: 7 };
+    const of = (text: string) => evaluateTemplate(parseTemplate(text), scope(values));
+    expect(of('{n + 1}')).toBe(8);
+    expect(of('n is {n > 3 ? "}big{" : \'small\'}!')).toBe('n is }big{!');
+    expect(of('{ {"room": room, "list": [1, n]} }')).toBe('{"room":"a}b","list":[1,7]}');
+    expect(of('{n}{room}')).toBe('7a}b');
+    expect(() => parseTemplate('x {n +} y')).toThrow(expect.objectContaining({ offset: 5 }));
   });
 
   it('read {{ and }} as the braces themselves, also beside a hole', () => {

@@ -1,0 +1,201 @@
+import { type ASTNode, Environment, EvaluationError, ParseError } from '@marcbachmann/cel-js';
+import { RE2JS } from 're2js';
+import { BridgeError } from '../errors.js';
+
+/** CEL, the expression language of `where` and of the holes in templates (github.com/google/cel-spec). */
+
+/** What an expression can see of one message: the captures by name, `topic`, `body`, `properties` and `message`. */
+export type Variables = Readonly<Record<string, unknown>>;
+
+export interface Expression {
+  /** As written in the mapping file. */
+  readonly text: string;
+  /**
+   * The value for one message; undefined when a field that it asks for is not there.
+   * @throws BridgeError `mapping-failed` when its operators do not take what they find
+   */
+  evaluate(variables: Variables): unknown;
+}
+
+/** A mistake in an expression; `offset` is the character in its text where it is. */
+export class ExpressionError extends Error {
+  override readonly name = 'ExpressionError';
+  constructor(
+    message: string,
+    readonly offset: number,
+  ) {
+    super(message);
+  }
+}
+
+/** More than a person writes in one line; what is deeper or longer is refused before it runs. */
+const LIMITS = {
+  maxAstNodes: 1_000,
+  maxDepth: 50,
+  maxListElements: 200,
+  maxMapEntries: 200,
+  maxCallArguments: 16,
+};
+
+/** JSON has one kind of number, CEL three that do not mix: without these `body.n + 1` would have no meaning. */
+const MIXED_ARITHMETIC: readonly (readonly [string, (a: number, b: number) => number])[] = [
+  ['+', (a, b) => a + b],
+  ['-', (a, b) => a - b],
+  ['*', (a, b) => a * b],
+  ['/', (a, b) => a / b],
+  ['%', (a, b) => a % b],
+];
+
+/** In place of `matches`: a regular expression of JavaScript can take for ever on a text that was made for it. */
+const LINEAR_MATCH = 'matchesLinear';
+
+function newEnvironment(options: { unlistedVariablesAreDyn: boolean }): Environment {
+  const environment = new Environment({ homogeneousAggregateLiterals: false, limits: LIMITS, ...options });
+  for (const [operator, compute] of MIXED_ARITHMETIC)
+    for (const [left, right] of [
+      ['double', 'int'],
+      ['int', 'double'],
+      ...(operator === '%' ? [['double', 'double']] : []),
+    ])
+      environment.registerOperator(`${left} ${operator} ${right}`, (a: number | bigint, b: number | bigint) =>
+        compute(Number(a), Number(b)),
+      );
+  return environment;
+}
+
+/** The linear match for one expression, with the patterns that it has compiled: usually one. */
+function withLinearMatch(environment: Environment): Environment {
+  const compiled = new Map<string, RE2JS>();
+  return environment
+    .clone()
+    .registerFunction(`string.${LINEAR_MATCH}(string): bool`, (text: string, pattern: string) => {
+      let known = compiled.get(pattern);
+      if (known === undefined) {
+        // A pattern that comes out of messages must not fill the memory.
+        if (compiled.size >= 100) compiled.clear();
+        known = RE2JS.compile(pattern);
+        compiled.set(pattern, known);
+      }
+      return known.matcher(text).find();
+    });
+}
+
+/** For evaluation: what is not there shows when it is asked for. */
+const DYNAMIC = newEnvironment({ unlistedVariablesAreDyn: true });
+
+/** For the check before anything runs: only what every message has. The captures of a route come on top. */
+const DECLARED = newEnvironment({ unlistedVariablesAreDyn: false });
+
+const ALWAYS: Readonly<Record<string, string>> = {
+  topic: 'string',
+  body: 'dyn',
+  properties: 'map<string, dyn>',
+  message: 'map<string, dyn>',
+};
+
+/** @throws ExpressionError */
+export function parseExpression(text: string): Expression {
+  const run = parse(text.includes('matches') ? withLinearMatch(DYNAMIC) : DYNAMIC, text);
+  useLinearMatch(run.ast);
+  return {
+    text,
+    evaluate(variables) {
+      try {
+        return fromCel(run(variables));
+      } catch (error) {
+        if (error instanceof EvaluationError && error.code === 'no_such_key') return undefined;
+        throw new BridgeError('mapping-failed', `${JSON.stringify(text)}: ${firstLine(error)}`);
+      }
+    },
+  };
+}
+
+/** Words that no variable can be called; a capture of such a name can stand alone in a hole only. */
+const RESERVED: ReadonlySet<string> = new Set(['true', 'false', 'null', 'in']);
+
+/**
+ * What the expression gives, as far as that can be told before any message comes: `bool`, `string`, `dyn`, …
+ * @throws ExpressionError for an unknown name, or operators that can never take what they get
+ */
+export function checkExpression(text: string, captures: Iterable<string>): string {
+  const environment = DECLARED.clone();
+  const names = new Set(captures);
+  for (const name of names) if (!RESERVED.has(name)) environment.registerVariable(name, 'string');
+  for (const [name, type] of Object.entries(ALWAYS))
+    if (!names.has(name)) environment.registerVariable(name, type);
+  const result = parse(environment, text).check();
+  if (result.valid) return String(result.type);
+  const { error } = result;
+  throw new ExpressionError(firstLine(error), error?.range?.start ?? 0);
+}
+
+function parse(environment: Environment, text: string) {
+  let run: ReturnType<Environment['parse']>;
+  try {
+    run = environment.parse(text);
+  } catch (error) {
+    if (!(error instanceof ParseError)) throw error;
+    throw new ExpressionError(
+      firstLine(error),
+      Math.min(error.range?.start ?? 0, Math.max(0, text.length - 1)),
+    );
+  }
+  for (const { pattern, offset } of constantPatterns(run.ast)) {
+    try {
+      RE2JS.compile(pattern);
+    } catch (error) {
+      throw new ExpressionError(
+        `${JSON.stringify(pattern)} is no regular expression (RE2): ${firstLine(error)}`,
+        offset,
+      );
+    }
+  }
+  return run;
+}
+
+/** Method calls, wherever they stand: `[name, receiver, arguments]`. */
+function* methodCalls(node: unknown): Generator<ASTNode & { op: 'rcall' }> {
+  if (Array.isArray(node)) {
+    for (const one of node) yield* methodCalls(one);
+    return;
+  }
+  if (typeof node !== 'object' || node === null || !('op' in node) || !('args' in node)) return;
+  if (node.op === 'rcall') yield node as ASTNode & { op: 'rcall' };
+  yield* methodCalls(node.args);
+}
+
+function* constantPatterns(ast: ASTNode): Generator<{ pattern: string; offset: number }> {
+  for (const { args } of methodCalls(ast)) {
+    const [name, , [argument]] = args;
+    if (name === 'matches' && argument?.op === 'value' && typeof argument.args === 'string')
+      yield { pattern: argument.args, offset: argument.start };
+  }
+}
+
+/** The library looks functions up when an expression first runs, so it finds the other one. */
+function useLinearMatch(ast: ASTNode): void {
+  for (const { args } of methodCalls(ast)) if (args[0] === 'matches') args[0] = LINEAR_MATCH;
+}
+
+/** CEL's whole numbers are 64 bits wide; those that fit become ordinary numbers. */
+function fromCel(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+  if (value instanceof Uint8Array) return Buffer.from(value);
+  if (value instanceof Date) return value.toISOString();
+  return value;
+}
+
+const EXPLAINED: readonly (readonly [RegExp, string])[] = [
+  [/^Unexpected token: EOF$/, 'the expression ends too early'],
+  [/^no such overload: (.+) (\S+) (.+)$/, 'there is no $1 $2 $3; string(…), int(…) and double(…) convert'],
+  [/^Exceeded max\w+ .*$/, 'the expression is longer or nested deeper than is taken here'],
+];
+
+/** The library's words for people; its messages go on with a drawing of the place. */
+function firstLine(error: unknown): string {
+  const line = (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
+  const [pattern, words] = EXPLAINED.find(([known]) => known.test(line)) ?? [];
+  return pattern === undefined || words === undefined
+    ? line
+    : line.replace(/dyn<(\w+)>/g, '$1').replace(pattern, words);
+}
