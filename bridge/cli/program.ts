@@ -5,8 +5,10 @@ import { BridgeError } from '../errors.js';
 import { findCheckout } from '../launch/checkout.js';
 import { createLog, type Log, type LogFormat, type LogLevel } from '../observability/log.js';
 import { type Context, EXIT, type ExitCode } from './context.js';
+import { type ExplainOptions, explain } from './explain.js';
 import { run } from './run.js';
 import { schema } from './schema.js';
+import { test } from './test.js';
 import { up } from './up.js';
 import { validate } from './validate.js';
 
@@ -77,6 +79,24 @@ export async function runCli(args: readonly string[], context: Context): Promise
       exitCode = await validate(file, context);
     });
   program
+    .command('explain')
+    .description('tell what each rule would do with a message, without any broker')
+    .argument('<file>', 'mapping file (YAML)')
+    .argument('<address>', 'where it comes from: chat/lobby/messages, queue:orders, topic:rooms.lobby')
+    .option('--body <text>', 'its body, text or JSON')
+    .option('--property <name=value...>', 'JMS properties')
+    .option('--broker <name>', 'the broker it comes from; may be left out when there is only one')
+    .action(async (file: string, address: string, options: ExplainOptions) => {
+      exitCode = await explain(file, address, options, context);
+    });
+  program
+    .command('test')
+    .description('run the tests that stand in a mapping file, without any broker')
+    .argument('<file>', 'mapping file (YAML)')
+    .action(async (file: string) => {
+      exitCode = await test(file, context);
+    });
+  program
     .command('schema')
     .description('print the JSON Schema of mapping files')
     .action(() => schema(context));
@@ -85,12 +105,12 @@ export async function runCli(args: readonly string[], context: Context): Promise
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;
   } catch (error) {
-    return explain(error, context);
+    return tellWhy(error, context);
   }
 }
 
 /** Commander has printed its own message by the time it throws. */
-function explain(error: unknown, context: Context): ExitCode {
+function tellWhy(error: unknown, context: Context): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUse;
   if (error instanceof BridgeError) {
     context.complain(`error: ${error.message}`);

@@ -1,14 +1,23 @@
 import type { Protocol, TlsOptions } from '../connectors/connector.js';
+import type { Address } from '../message/address.js';
 import { parseExpression } from '../routing/expression.js';
 import { parsePattern } from '../routing/pattern.js';
 import { parseTemplate, type Template } from '../routing/template.js';
 import { Secret } from '../secret.js';
 import { readBrokerUrl, usualPort } from './address-url.js';
-import type { BrokerConfig, Config, FromConfig, HostPort, RouteConfig, ToConfig } from './config.js';
+import type {
+  BrokerConfig,
+  Config,
+  FromConfig,
+  HostPort,
+  RouteConfig,
+  TestCase,
+  ToConfig,
+} from './config.js';
 import { parseDestination } from './destination.js';
 import { milliseconds } from './duration.js';
-import { addressOf, brokerOf, destinationsOf, protocolsOf, viaOf } from './resolve.js';
-import type { BrokerInput, FromInput, Mapping, RouteInput, ToInput } from './schema.js';
+import { addressOf, brokerOf, destinationsOf, KINDS, protocolsOf, viaOf } from './resolve.js';
+import type { BrokerInput, FromInput, Mapping, RouteInput, TestInput, ToInput } from './schema.js';
 
 /** Turns a mapping without errors into a Config. `tls` has the files of each broker, already read. */
 export function buildConfig(mapping: Mapping, tls: ReadonlyMap<string, TlsOptions>): Config {
@@ -20,6 +29,7 @@ export function buildConfig(mapping: Mapping, tls: ReadonlyMap<string, TlsOption
     brokers,
     routes: Object.entries(mapping.routes).map(([name, route]) => buildRoute(name, route, mapping)),
     http: { host, port, ...optional('chat', chat) },
+    tests: mapping.tests.map(buildTest),
   };
 }
 
@@ -111,6 +121,42 @@ function buildTo(to: ToInput, mapping: Mapping): ToConfig {
     ...optional('priority', priority),
     ...optional('ttl', ttl === undefined ? undefined : milliseconds(ttl)),
   };
+}
+
+function buildTest({ name, given, expect }: TestInput, index: number): TestCase {
+  const address = testAddress(given);
+  return {
+    name: name ?? `test ${index + 1}: ${address.kind} ${address.name}`,
+    given: {
+      address,
+      body:
+        typeof given.body === 'string'
+          ? given.body
+          : given.body === undefined
+            ? ''
+            : JSON.stringify(given.body),
+      properties: new Map(Object.entries(given.properties ?? {})),
+      ...optional('broker', given.broker),
+    },
+    expect: expect.map((one) => {
+      const { mqtt: _mqtt, queue: _queue, topic: _topic, broker, body, properties, ...fields } = one;
+      return {
+        ...testAddress(one),
+        properties: new Map(Object.entries(properties ?? {})),
+        fields: new Map(Object.entries(fields).filter(([, value]) => value !== undefined)),
+        ...optional('broker', broker),
+        ...optional('body', body),
+      };
+    }),
+  };
+}
+
+function testAddress(one: TestInput['given']): Address {
+  for (const kind of KINDS) {
+    const name = one[kind];
+    if (name !== undefined) return { kind, name };
+  }
+  throw new Error('a test without an address was let through');
 }
 
 function place(side: 'from' | 'to', end: FromInput | ToInput, mapping: Mapping) {

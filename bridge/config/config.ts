@@ -1,6 +1,6 @@
 import type { BrokerType, Protocol, TlsOptions } from '../connectors/connector.js';
-import type { AddressKind } from '../message/address.js';
-import type { Qos } from '../message/message.js';
+import type { Address, AddressKind } from '../message/address.js';
+import type { PropertyValue, Qos } from '../message/message.js';
 import type { Expression } from '../routing/expression.js';
 import type { CapturePattern } from '../routing/pattern.js';
 import type { Template } from '../routing/template.js';
@@ -11,6 +11,32 @@ export interface Config {
   readonly brokers: ReadonlyMap<string, BrokerConfig>;
   readonly routes: readonly RouteConfig[];
   readonly http: HttpConfig;
+  readonly tests: readonly TestCase[];
+}
+
+/** A message, and what has to come out of it. */
+export interface TestCase {
+  /** As written, or made of its place and address. */
+  readonly name: string;
+  readonly given: {
+    readonly address: Address;
+    /** Undefined when the file has only one. */
+    readonly broker?: string;
+    readonly body: string;
+    readonly properties: ReadonlyMap<string, PropertyValue>;
+  };
+  /** Every message that comes out, dead letters included; in any order. */
+  readonly expect: readonly ExpectedMessage[];
+}
+
+/** What is not said of a message is not compared. */
+export interface ExpectedMessage extends Address {
+  readonly broker?: string;
+  /** Text, or what its JSON is. */
+  readonly body?: unknown;
+  readonly properties: ReadonlyMap<string, PropertyValue>;
+  /** Headers by the name that they have in `to`. */
+  readonly fields: ReadonlyMap<string, unknown>;
 }
 
 export interface BrokerConfig {

@@ -6,6 +6,7 @@ import { buildConfig } from './build.js';
 import { checkBrokers } from './check-brokers.js';
 import { checkLoops } from './check-loops.js';
 import { checkRoutes } from './check-routes.js';
+import { checkTests } from './check-tests.js';
 import type { Config } from './config.js';
 import { type Diagnostic, sortDiagnostics } from './diagnostic.js';
 import { interpolateTree, reasonOf, spelledValue } from './interpolate.js';
@@ -86,6 +87,7 @@ async function check(
   checkBrokers(mapping, root, report);
   checkRoutes(mapping, root, report);
   checkLoops(mapping, root, report);
+  checkTests(mapping, root, report);
   const tls = await readTls(mapping, root, readFile, report);
   return report.ok ? buildConfig(mapping, tls) : undefined;
 }

@@ -257,12 +257,49 @@ const http = z
   })
   .describe('The health and chat pages.');
 
+const propertyValues = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
+const testAddress = {
+  mqtt: some('a topic').optional().describe('MQTT topic.'),
+  queue: some('a queue').optional().describe('JMS queue.'),
+  topic: some('a topic').optional().describe('JMS topic.'),
+  broker: brokerName,
+  body: z.unknown().optional().describe('Text; a map or a list is its JSON.'),
+  properties: propertyValues.optional().describe('JMS properties by name.'),
+};
+
+const given = z
+  .strictObject(testAddress)
+  .meta({ description: 'A message: its address is exactly one of mqtt, queue and topic.', ...ONE_ADDRESS });
+
+const expected = z
+  .strictObject({
+    ...testAddress,
+    type: z.string().optional().describe('JMSType.'),
+    correlationId: z.string().optional().describe('JMSCorrelationID.'),
+    group: z.string().optional().describe('JMSXGroupID.'),
+    priority: z.int().optional().describe('JMSPriority.'),
+    ttl: z.int().optional().describe('Time to live, in milliseconds.'),
+    persistent: z.boolean().optional(),
+    qos: z.literal([0, 1, 2]).optional(),
+    retain: z.boolean().optional(),
+  })
+  .meta({ description: 'A message that comes out; what is not said is not compared.', ...ONE_ADDRESS });
+
+const test = z
+  .strictObject({
+    name: z.string().optional().describe('What the test shows.'),
+    given,
+    expect: z.array(expected).describe('Every message that comes out, in any order; [] for none.'),
+  })
+  .describe('A message, and what has to come out of it: `activemq-bridge test FILE`.');
+
 export const mappingSchema = z
   .strictObject({
     version: z.literal(1).describe('Version of this format.'),
     brokers: z.record(name('the name of a broker'), broker).describe('Brokers by name.'),
     routes: z.record(name('the name of a route'), route).describe('Routes by name.'),
     http: http.prefault({}),
+    tests: z.array(test).default([]).describe('Messages with what has to come out of them.'),
   })
   .meta({
     title: 'activemq-bridge mapping file',
@@ -273,6 +310,7 @@ export type Mapping = z.output<typeof mappingSchema>;
 export type BrokerInput = Mapping['brokers'][string];
 export type RouteInput = Mapping['routes'][string];
 export type FromInput = RouteInput['from'];
+export type TestInput = Mapping['tests'][number];
 export type ToInput = z.output<typeof to>;
 
 /** Keys that a map may have, and those that the format has but this version does not. */
@@ -288,8 +326,9 @@ export function keysAt(path: Path): Keys {
     known: Object.keys(object.shape),
     later,
   });
-  if (section === undefined) return of(mappingSchema, 'tests');
+  if (section === undefined) return of(mappingSchema);
   if (section === 'http') return of(http);
+  if (section === 'tests') return part === 'given' ? of(given) : part === 'expect' ? of(expected) : of(test);
   if (section === 'brokers') return part === 'tls' ? of(tls) : of(broker);
   if (part === 'from') return of(from, 'share');
   if (part === 'to') return of(to, 'replyTo');

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { runCli } from '../../../bridge/cli/program.js';
 import { formatDiagnostic, type LoadResult, loadConfig } from '../../../bridge/config/load.js';
 import { mappingJsonSchema } from '../../../bridge/config/schema.js';
 
@@ -37,6 +38,16 @@ describe('a mapping file that is right', () => {
     const result = await loadConfig(at(`mappings/${name}`), {});
     expect(lines(result, 'mappings/')).toBe('');
     expect(result.ok).toBe(true);
+  });
+});
+
+describe('the tests in a mapping file that ships', () => {
+  it.each(yamlIn('mappings'))('mappings/%s pass, and every rule has one', async (name) => {
+    const lines: string[] = [];
+    const say = (line: string) => void lines.push(line);
+    const stop = new AbortController().signal;
+    await runCli(['test', at(`mappings/${name}`)], { env: {}, terminal: false, stop, say, complain: say });
+    expect(lines.at(-1)).toMatch(/^[1-9]\d* passed, 0 failed$/);
   });
 });
 

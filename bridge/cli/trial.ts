@@ -1,0 +1,103 @@
+import type { Config, RouteConfig, ToConfig } from '../config/config.js';
+import { flavourOf } from '../connectors/flavours/flavour.js';
+import { asBridgeError, type BridgeError } from '../errors.js';
+import { mapMessage, passes, scopeOf } from '../flow/mapping.js';
+import type { Address } from '../message/address.js';
+import type { Message, OutboundMessage } from '../message/message.js';
+import { RouteTable } from '../routing/route-table.js';
+
+/** What the rules would do with one message: the same matching and mapping as in a flow, without a broker. */
+
+/** What comes out at one destination of a rule: a message, or why there can be none. */
+export type Result =
+  | { readonly to: ToConfig; readonly message: OutboundMessage }
+  | { readonly to: ToConfig; readonly error: BridgeError };
+
+export interface RouteTrial {
+  readonly route: RouteConfig;
+  readonly verdict:
+    | {
+        readonly kind: 'takes';
+        readonly captures: ReadonlyMap<string, string>;
+        readonly results: readonly Result[];
+      }
+    /** Its `from` is of another broker or kind of address, or another name. */
+    | { readonly kind: 'no-match'; readonly reason: string; readonly nearness: number }
+    | { readonly kind: 'disabled' }
+    | { readonly kind: 'filtered'; readonly captures: ReadonlyMap<string, string> }
+    /** It cannot judge the message: a dead letter. */
+    | { readonly kind: 'fails'; readonly error: BridgeError };
+}
+
+/** Each rule of the file with what it would do with this message from this broker. */
+export function tryRoutes(config: Config, message: Message, broker: string): RouteTrial[] {
+  return config.routes.map((route) => ({ route, verdict: verdictOf(config, route, message, broker) }));
+}
+
+function verdictOf(
+  config: Config,
+  route: RouteConfig,
+  message: Message,
+  broker: string,
+): RouteTrial['verdict'] {
+  const { from } = route;
+  const { kind, name } = message.address;
+  if (!route.enabled) return { kind: 'disabled' };
+  if (from.broker !== broker)
+    return { kind: 'no-match', reason: `it reads from the broker ${from.broker}`, nearness: -2 };
+  if (from.kind !== kind)
+    return { kind: 'no-match', reason: `it reads ${from.kind} ${from.pattern.text}`, nearness: -1 };
+  const [match] = new RouteTable(kind, [{ pattern: from.pattern, route }]).match(name);
+  if (match === undefined) return noMatch(route, message.address);
+  const scope = scopeOf(message, match.captures);
+  try {
+    if (!passes(route, scope)) return { kind: 'filtered', captures: match.captures };
+  } catch (error) {
+    return { kind: 'fails', error: asBridgeError(error, 'mapping-failed') };
+  }
+  const stamp = { id: 'ID:trial', now: Date.now() };
+  const results = route.to.map((to): Result => {
+    try {
+      const mapped = mapMessage(to, message, scope, stamp);
+      checkName(config, to, mapped.to);
+      return { to, message: mapped };
+    } catch (error) {
+      return { to, error: asBridgeError(error, 'mapping-failed') };
+    }
+  });
+  return { kind: 'takes', captures: match.captures, results };
+}
+
+/** What the connector would refuse before it sends. */
+function checkName(config: Config, to: ToConfig, address: Address): void {
+  const broker = config.brokers.get(to.broker);
+  if (broker === undefined || to.via === 'mqtt') return;
+  const flavour = flavourOf(broker.type);
+  if (to.via === 'amqp') flavour.amqp?.to(address);
+  else flavour.stomp?.sendHeaders(address);
+}
+
+function noMatch({ from }: RouteConfig, { name }: Address): RouteTrial['verdict'] {
+  const separator = from.kind === 'mqtt' ? '/' : '.';
+  const levels = name.split(separator);
+  const wanted = from.pattern.levels;
+  const differs = wanted.findIndex(
+    (level, index) =>
+      levels[index] === undefined || (typeof level === 'object' && level.literal !== levels[index]),
+  );
+  const subject = `${from.kind} ${from.pattern.text}`;
+  if (differs === -1)
+    return {
+      kind: 'no-match',
+      reason: `it reads ${subject}, which has ${wanted.length} levels, not ${levels.length}`,
+      nearness: wanted.length,
+    };
+  const level = wanted[differs];
+  const found = levels[differs] === undefined ? 'missing' : JSON.stringify(levels[differs]);
+  const right = typeof level === 'object' ? `, not ${JSON.stringify(level.literal)}` : '';
+  return {
+    kind: 'no-match',
+    reason: `it reads ${subject}; level ${differs + 1} is ${found}${right}`,
+    nearness: differs,
+  };
+}

@@ -1,0 +1,41 @@
+import { didYouMean } from './nearest.js';
+import { KINDS } from './resolve.js';
+import type { Mapping } from './schema.js';
+import { type Node, nodeAt, type Report } from './source.js';
+
+/** Every message of a test has one address, on a broker that the file has. */
+export function checkTests(mapping: Mapping, root: Node, report: Report): void {
+  const brokers = Object.keys(mapping.brokers);
+  mapping.tests.forEach((test, index) => {
+    const at = (...path: (string | number)[]) => nodeAt(root, ['tests', index, ...path]);
+    checkMessage(at('given'), brokers, report);
+    const { broker } = test.given;
+    const given = at('given');
+    if (broker === undefined && brokers.length > 1 && given !== undefined)
+      report.add(
+        'error',
+        given.key ?? given.start,
+        `say which "broker" it comes from: ${brokers.join(', ')}`,
+      );
+    test.expect.forEach((_, number) => {
+      checkMessage(at('expect', number), brokers, report);
+    });
+  });
+}
+
+function checkMessage(node: Node | undefined, brokers: readonly string[], report: Report): void {
+  if (node?.kind !== 'map') return;
+  const [, second, ...rest] = [undefined, ...KINDS.flatMap((kind) => node.entries.get(kind) ?? [])];
+  if (second === undefined)
+    report.add(
+      'error',
+      node.key ?? node.start,
+      'a message of a test has exactly one of "mqtt", "queue" and "topic"',
+    );
+  for (const more of rest)
+    if (more !== undefined)
+      report.add('error', more.key ?? more.start, 'a message has one address; this is another one');
+  const broker = node.entries.get('broker');
+  if (broker?.kind === 'scalar' && typeof broker.value === 'string' && !brokers.includes(broker.value))
+    report.at(broker, `there is no broker "${broker.value}"${didYouMean(broker.value, brokers)}`);
+}
