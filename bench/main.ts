@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { startArtemis, startClassic } from '../test/support/brokers.js';
 import { type DrainResult, drain } from './drain.js';
+import { measureMapping } from './mapping.js';
 import { bridgePeer } from './peers/bridge.js';
 import { naivePeer } from './peers/naive.js';
 import { machine, printTable, spread } from './report.js';
@@ -34,6 +35,12 @@ printTable('Matching a topic against the route table', [
     microseconds.toFixed(2),
     subscribeMs.toFixed(1),
   ]),
+]);
+
+const mapping = await measureMapping();
+printTable('Matching and mapping one message of 200 bytes', [
+  ['rule', 'µs a message'],
+  ...mapping.map(({ rule, microseconds }) => [rule, microseconds.toFixed(2)]),
 ]);
 
 const results: DrainResult[] = [];
@@ -76,7 +83,15 @@ printTable(`Drain of ${messages} QoS 1 messages of 200 bytes, 100 rooms, into on
   ...rows,
 ]);
 console.log(
-  JSON.stringify({ machine: machine(), date: new Date().toISOString(), messages, rounds, matching, results }),
+  JSON.stringify({
+    machine: machine(),
+    date: new Date().toISOString(),
+    messages,
+    rounds,
+    matching,
+    mapping,
+    results,
+  }),
 );
 const broken = results.filter(({ lost, reordered }) => lost + reordered > 0);
 if (broken.length > 0) {

@@ -15,7 +15,7 @@ import type { BridgeStatus, RouteStatus } from './status.js';
 const CONNECT_TIMEOUT = 10_000;
 /** Milliseconds of silence after which a peer counts as gone. */
 const IDLE_TIMEOUT = 15_000;
-/** Sends a lane may have without an answer; past a few hundred no broker gets faster (bench/RESULTS.md). */
+/** Sends a lane may have without an answer: enough to keep a broker busy, and little in doubt when its connection is lost. */
 const LANE_WINDOW = 500;
 
 const CONNECT: Readonly<Record<Protocol, Connect>> = {

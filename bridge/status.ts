@@ -9,7 +9,7 @@ export interface Reason {
 }
 
 export interface ConnectionStatus {
-  /** Unique in the bridge, for example `source room-to-jms` or `lane 2 of jms-to-room`. */
+  /** Unique in the bridge, for example `room-to-jms from activemq over mqtt`. */
   readonly name: string;
   readonly broker: string;
   readonly protocol: Protocol;

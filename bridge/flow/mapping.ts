@@ -45,16 +45,25 @@ export function scopeOf(message: Message, captures: ReadonlyMap<string, string>)
   };
 }
 
-/** The body only when it is asked for: it has to be parsed. */
+/** Body and message only when they are asked for: they have to be made. */
 function variablesOf(
   message: Message,
   captures: ReadonlyMap<string, string>,
   body: () => unknown,
 ): Variables {
-  const all = { topic: message.address.name, properties: message.properties, message: fieldsOf(message) };
-  Object.defineProperty(all, 'body', { get: body, enumerable: true, configurable: true });
+  const all: Record<string, unknown> = {
+    topic: message.address.name,
+    properties: message.properties,
+    get message() {
+      return fieldsOf(message);
+    },
+    get body() {
+      return body();
+    },
+  };
   for (const [name, value] of captures)
-    Object.defineProperty(all, name, { value, enumerable: true, configurable: true });
+    if (name in all) Object.defineProperty(all, name, { value, enumerable: true, configurable: true });
+    else all[name] = value;
   return all;
 }
 

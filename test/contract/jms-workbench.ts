@@ -29,7 +29,7 @@ const literals = (name: string): PatternLevel[] => name.split('.').map((literal)
 
 export function from(
   { kind, name }: JmsAddress,
-  more: { readonly selector?: string; readonly durable?: string } = {},
+  more: { readonly selector?: string; readonly durable?: string; readonly window?: number } = {},
 ): SourceSpec {
   return { kind, pattern: { kind, levels: literals(name) }, window: 1_000, ...more };
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { connectAmqp } from '../../bridge/connectors/amqp/connect.js';
 import type { Endpoint } from '../../bridge/connectors/connector.js';
@@ -18,6 +18,32 @@ const BROKERS = [
 ] as const;
 
 const texts = (count: number) => Array.from({ length: count }, (_, index) => `m${index}`);
+
+/** A way to the broker on which everything that the bridge sends can be read. */
+async function tapInto(port: number) {
+  let sent = '';
+  const sockets: Socket[] = [];
+  const server = createServer((bridge) => {
+    const broker = dial({ host: '127.0.0.1', port, noDelay: true });
+    bridge.setEncoding('latin1').on('data', (text) => {
+      sent += text;
+    });
+    bridge.pipe(broker).pipe(bridge);
+    for (const socket of [bridge, broker]) sockets.push(socket.on('error', () => {}));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    sent: () => sent,
+    /** The commands of the frames so far. */
+    frames: () => sent.split('\0').flatMap((frame) => frame.match(/^\n*([A-Z]+)\n/)?.[1] ?? []),
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
 
 describe.each(BROKERS)('STOMP on $name', ({ start, otherType, rightType }) => {
   const bench = jmsWorkbench('stomp', connectStomp, start, { writable: 'test' });
@@ -128,6 +154,33 @@ describe.each(BROKERS)('STOMP on $name', ({ start, otherType, rightType }) => {
       await eventually(() => received.length === bodies.length);
       expect(received).toEqual(bodies);
     }
+  });
+
+  it('sends what comes together in one transaction, and a lone message at once without one', async () => {
+    const tap = await tapInto(bench.broker.ports.stomp ?? 0);
+    const connection = await connect({ port: tap.port });
+    const sink = await connection.sink({ window: 500, sendTimeout: 20_000 });
+    const to = queue();
+    await sink.send(message(to, 'alone'));
+    expect(tap.frames()).toEqual(['CONNECT', 'SEND']);
+    await Promise.all(texts(100).map((body) => sink.send(message(to, body))));
+    const [, , ...batched] = tap.frames();
+    expect(batched.filter((command) => command === 'SEND')).toHaveLength(100);
+    const transactions = batched.filter((command) => command === 'BEGIN').length;
+    expect(transactions).toBeGreaterThan(0);
+    expect(transactions).toBeLessThan(10);
+    expect(batched.filter((command) => command === 'COMMIT')).toHaveLength(transactions);
+    tap.close();
+  });
+
+  it('asks for no more ahead than is wanted', async () => {
+    const tap = await tapInto(bench.broker.ports.stomp ?? 0);
+    const connection = await connect({ port: tap.port });
+    await connection.source(from(queue(), { window: 7 }), () => {});
+    expect(tap.sent()).toMatch(
+      rightType === 'activemq' ? /\nactivemq\.prefetchSize:7\n/ : /\nconsumer-window-size:7168\n/,
+    );
+    tap.close();
   });
 
   it('refuses for good the one message whose destination the account may not send to', async () => {

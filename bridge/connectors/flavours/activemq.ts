@@ -37,7 +37,8 @@ export const activemq: Flavour = {
     topicProperties,
     subscribeHeaders: ({ pattern, durable, prefetch }) => ({
       destination: `/${pattern.kind}/${renderPattern(pattern, { one: '*', rest: '>' })}`,
-      'activemq.prefetchSize': String(prefetch),
+      // 1,000 is its own default for queues, and in a durable subscription it then takes 100 (PolicyEntry.configurePrefetch).
+      'activemq.prefetchSize': String(prefetch === 1_000 ? prefetch + 1 : prefetch),
       ...(durable === undefined ? {} : { 'activemq.subscriptionName': durable }),
     }),
     // What was sent over AMQP keeps its sender's message id, and the broker finds no message by such an id: it answers the

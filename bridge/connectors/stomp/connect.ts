@@ -9,10 +9,7 @@ import { connectClient, createClient, handleFrames, type IncomingFrame, type Sto
 import { StompSink } from './sink.js';
 import { StompSource } from './source.js';
 
-/**
- * Messages a broker may hand over without acknowledgement, at most. Not 1,000: Classic takes that for its own default and
- * gives a durable subscription 100 (seen with 6.1.8 over MQTT).
- */
+/** Messages a broker may hand over without acknowledgement, at most, whatever a route may have in flight. */
 const MAX_PREFETCH = 1_024;
 /** Milliseconds that a polite end may take. */
 const CLOSE_LIMIT = 1_500;
