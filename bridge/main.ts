@@ -3,6 +3,9 @@ import './heap.js';
 import { onInterrupt } from './cli/interrupt.js';
 import { runCli } from './cli/program.js';
 
+// npm runs a script in the package's folder; the paths on its command line are meant from where the person is.
+if (process.env.npm_lifecycle_event === 'bridge' && process.env.INIT_CWD) process.chdir(process.env.INIT_CWD);
+
 // A reader that goes away (`… | head`) is no failure of ours.
 process.stdout.on('error', () => {});
 

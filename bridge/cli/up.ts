@@ -110,6 +110,9 @@ async function bringBroker(
     return launchBroker({ checkout, ports, say, signal: stop, ...data });
   }
   say(`Using the ActiveMQ ${plan.version} that already runs on these ports and takes our login.`);
+  say(
+    '  If another bridge with these rules runs on it, stop that first: two with one client id end each other.',
+  );
   for (const listener of plan.closed) {
     const { label, variable } = PORT_SETTINGS[listener];
     say(`  It has nothing on ${label} port ${ports[listener]}; if that is elsewhere, set ${variable}.`);

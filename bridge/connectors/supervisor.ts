@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { asBridgeError, type BridgeError } from '../errors.js';
+import { asBridgeError, BridgeError } from '../errors.js';
 import type { Log } from '../observability/log.js';
 import type { ConnectionStatus } from '../status.js';
 import { Backoff } from './backoff.js';
@@ -10,6 +10,12 @@ const RECONNECT = { initial: 100, max: 5_000 };
 
 /** A connection that stayed up this long (ms) counts as stable: the next loss starts the backoff anew. */
 const STABLE = 10_000;
+
+/** Connections in a row that ended soon after they were up, from which on it is no accident. */
+const SUSPICIOUS = 3;
+
+/** Milliseconds after which a failure that goes on is news again. */
+const REMIND = 60_000;
 
 export interface SupervisorOptions {
   /** Unique in the bridge; shown in health. */
@@ -33,6 +39,8 @@ export class Supervisor {
   #state: ConnectionStatus['state'] = 'connecting';
   #since = Date.now();
   #reason: BridgeError | undefined;
+  #shortLives = 0;
+  #told = 0;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -63,7 +71,7 @@ export class Supervisor {
       protocol: endpoint.protocol,
       state: this.#state,
       since: new Date(this.#since).toISOString(),
-      attempts: this.#backoff.attempts,
+      attempts: this.#state === 'up' ? 0 : this.#backoff.attempts,
       ...(this.#reason === undefined || this.#state === 'up'
         ? {}
         : { reason: { code: this.#reason.code, message: this.#reason.message } }),
@@ -103,11 +111,24 @@ export class Supervisor {
     } catch (error) {
       reason = asBridgeError(error, 'connection-failed');
     }
-    if (upSince !== undefined && Date.now() - upSince > STABLE) this.#backoff.reset();
+    if (upSince !== undefined && Date.now() - upSince > STABLE) {
+      this.#backoff.reset();
+      this.#shortLives = 0;
+    } else if (upSince !== undefined) this.#shortLives++;
     this.#connection = undefined;
     onDown(reason);
     await connection.close();
-    return reason;
+    return this.#shortLives < SUSPICIOUS ? reason : this.#suspect(reason);
+  }
+
+  /** A broker says nothing to a client whose id another one takes: it hangs up (MQTT 3.1.1, 3.1.4). */
+  #suspect(reason: BridgeError): BridgeError {
+    const { clientId } = this.#options.endpoint;
+    return new BridgeError(
+      reason.code,
+      `${reason.message} (${this.#shortLives} times soon after it was up; does another bridge use the client id ${JSON.stringify(clientId)}?)`,
+      { cause: reason },
+    );
   }
 
   #enter(state: ConnectionStatus['state']): void {
@@ -126,9 +147,10 @@ export class Supervisor {
     const wasUp = this.#state === 'up';
     this.#reason = reason;
     this.#enter('waiting');
-    // The first failure of a kind is news; the hundredth repetition of it is noise.
-    const level = repeated && !wasUp ? 'debug' : 'warn';
-    this.#options.log[level]('disconnected', {
+    // The first failure of a kind is news; its repetition is so once a minute.
+    const isNews = !repeated || wasUp || Date.now() - this.#told > REMIND;
+    if (isNews) this.#told = Date.now();
+    this.#options.log[isNews ? 'warn' : 'debug'](wasUp ? 'disconnected' : 'cannot connect', {
       ...this.#fields(),
       code: reason.code,
       reason: reason.message,

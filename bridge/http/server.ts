@@ -72,7 +72,8 @@ function listen(server: Server, { host, port }: HttpConfig): Promise<number> {
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): BridgeError {
-  const setting = 'set http.port (or http.host) in the mapping file, or HTTP_PORT in the environment';
+  const setting =
+    'set http.port (or http.host) in the mapping file; mappings/chat.yaml reads it from HTTP_PORT';
   const why = new Map([
     ['EADDRINUSE', 'another program listens there already'],
     ['EACCES', 'this account may not listen there'],

@@ -1,9 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { BridgeError } from '../errors.js';
 import { findCheckout } from './checkout.js';
 import { fetchWithMaven, isFetched, type MavenFetch } from './maven.js';
-import { startServer } from './server-process.js';
+import { type ServerCommand, startServer } from './server-process.js';
 import type { Listener } from './settings.js';
 
 export interface FetchOptions {
@@ -69,10 +70,31 @@ const STOP_TIMEOUT = 8000;
  *   not start in time; `details` has the broker's last lines
  */
 export async function startActiveMq(options: StartOptions): Promise<RunningActiveMq> {
-  const { signal } = options;
   const dataDir = resolve(options.dataDir);
   await mkdir(dataDir, { recursive: true });
-  const server = await startServer({
+  const server = await startServer(serverCommand(options, dataDir)).catch((error: unknown) => {
+    throw error instanceof BridgeError && error.details.some((line) => LOCKED.test(line))
+      ? new BridgeError(
+          'missing-prerequisite',
+          `another broker uses the messages in ${dataDir}; stop it, or give --data another folder`,
+        )
+      : error;
+  });
+  return {
+    pid: server.pid,
+    exited: server.exited,
+    stop: () => server.stop(STOP_TIMEOUT),
+    kill: () => server.kill(),
+    signal: (name) => server.signal(name),
+  };
+}
+
+/** What KahaDB says when its lock file is taken. */
+const LOCKED = /kahadb.{0,3}lock\b.*could not be locked/i;
+
+function serverCommand(options: StartOptions, dataDir: string): ServerCommand {
+  const { signal } = options;
+  return {
     name: 'ActiveMQ',
     command: javaCommand(process.env),
     args: javaArguments({ ...options, dataDir }),
@@ -81,13 +103,6 @@ export async function startActiveMq(options: StartOptions): Promise<RunningActiv
     ready: /Apache ActiveMQ \S+ \(.*\) started\b/,
     startTimeout: START_TIMEOUT,
     ...(signal === undefined ? {} : { signal }),
-  });
-  return {
-    pid: server.pid,
-    exited: server.exited,
-    stop: () => server.stop(STOP_TIMEOUT),
-    kill: () => server.kill(),
-    signal: (name) => server.signal(name),
   };
 }
 

@@ -127,7 +127,8 @@ class Progress {
   }
 
   done(): void {
-    this.#what.say(`${this.#what.name}: done (${this.#sum()} downloaded)`);
+    const sum = this.#files === 0 ? 'nothing to download' : `${this.#sum()} downloaded`;
+    this.#what.say(`${this.#what.name}: done (${sum})`);
   }
 
   #sum(): string {

@@ -7,6 +7,7 @@ import { fetchActiveMq, startActiveMq } from '../../bridge/launch/activemq.js';
 import { findCheckout } from '../../bridge/launch/checkout.js';
 import { portState } from '../../bridge/launch/ports.js';
 import { readPorts } from '../../bridge/launch/settings.js';
+import { eventually } from '../support/eventually.js';
 import { uniqueName } from '../support/names.js';
 import { CommandLine, close, freePortSettings, listen, type UpPorts } from '../support/up.js';
 
@@ -78,6 +79,24 @@ describe('up', { timeout: 240_000 }, () => {
     second.signal('SIGTERM');
     expect(await second.exited).toBe(0);
     expect(await openPorts(ports)).toEqual([]);
+  });
+
+  it('ends with npm start when that is asked to end, and says whose messages are in use by another', async () => {
+    const ports = await freePortSettings();
+    const { top } = findCheckout();
+    const npm = new CommandLine(['start', '--', '--data', data], ports, { command: 'npm', cwd: top });
+    started.push(npm);
+    await npm.says(/To stop +Ctrl-C/);
+
+    const second = begin(['up', '--data', data], await freePortSettings());
+    expect(await second.exited).toBe(1);
+    expect(second.output).toContain(`another broker uses the messages in ${data}; stop it, or give --data`);
+    expect(second.output).not.toMatch(/Exception|^ +at /m);
+
+    npm.signal('SIGTERM');
+    await npm.exited;
+    await eventually(async () => (await openPorts(ports)).length === 0);
+    expect(npm.output).toMatch(/Stopping/);
   });
 
   it('uses a broker that already runs there, and leaves it running', async () => {

@@ -39,17 +39,23 @@ export function listen(port: number): Promise<Server> {
 
 export const close = (server: Server) => new Promise<void>((resolve) => server.close(() => resolve()));
 
-/** The built command line as a child process. */
+/** The built command line as a child process, or another program that starts it. */
 export class CommandLine {
   readonly exited: Promise<number | null>;
   readonly #child: ChildProcess;
   #out = '';
   #changed: (() => void)[] = [];
 
-  constructor(args: readonly string[], settings: Readonly<Record<string, string>> = {}) {
-    this.#child = spawn(process.execPath, [MAIN, ...args], {
+  constructor(
+    args: readonly string[],
+    settings: Readonly<Record<string, string>> = {},
+    program: { readonly command: string; readonly cwd?: string } = { command: process.execPath },
+  ) {
+    const all = program.command === process.execPath ? [MAIN, ...args] : [...args];
+    this.#child = spawn(program.command, all, {
       env: { ...process.env, ...settings },
       stdio: ['ignore', 'pipe', 'pipe'],
+      ...(program.cwd === undefined ? {} : { cwd: program.cwd }),
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding('utf8').on('data', (chunk: string) => {

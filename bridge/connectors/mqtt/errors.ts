@@ -1,4 +1,4 @@
-import { BridgeError, type ErrorCode } from '../../errors.js';
+import { BridgeError } from '../../errors.js';
 import type { Endpoint } from '../connector.js';
 
 /** Where an error happened, for people: `broker "chat" (mqtt localhost:1883)`. */
@@ -20,9 +20,14 @@ const NO_ACCESS: ReadonlySet<unknown> = new Set([4, 5]);
 
 /** Why a connection could not be opened: `authentication-failed` when the broker did not take the account. */
 export function openError(endpoint: Endpoint, reason: unknown): BridgeError {
-  const code: ErrorCode = NO_ACCESS.has(codeOf(reason)) ? 'authentication-failed' : 'connection-failed';
+  if (NO_ACCESS.has(codeOf(reason)))
+    return new BridgeError(
+      'authentication-failed',
+      `${place(endpoint)} does not take account ${JSON.stringify(endpoint.username ?? '')} with this password (${reasonText(reason)})`,
+      { cause: reason },
+    );
   const text = reason === undefined ? 'it closed the connection without a CONNACK' : reasonText(reason);
-  return new BridgeError(code, `${place(endpoint)}: ${text}`, { cause: reason });
+  return new BridgeError('connection-failed', `${place(endpoint)}: ${text}`, { cause: reason });
 }
 
 /** `connection-lost` with the reason for people; an error of its own for each caller. */

@@ -87,6 +87,20 @@ describe('a supervisor', () => {
     await closed;
   });
 
+  it('suspects another client of the same id when its connection ends again and again', async () => {
+    const broker = new MemoryBroker();
+    const { supervisor } = supervise(broker);
+    const reasons: string[] = [];
+    for (let loss = 0; loss < 3; loss++) {
+      await eventually(() => supervisor.status().state === 'up');
+      expect(supervisor.status().attempts).toBe(0);
+      broker.dropConnections();
+      reasons.push(await eventually(() => supervisor.status().reason?.message));
+    }
+    expect(reasons.slice(0, 2)).toEqual(Array(2).fill('the broker dropped the connection'));
+    expect(reasons[2]).toMatch(/3 times soon after it was up; does another bridge use the client id ".+"\?/);
+  });
+
   it('does not come back after stop', async () => {
     const broker = new MemoryBroker();
     const { supervisor, events } = supervise(broker);

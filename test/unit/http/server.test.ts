@@ -264,7 +264,7 @@ describe('start and close', () => {
       code: 'missing-prerequisite',
       message:
         `cannot listen on 127.0.0.1:${port}: another program listens there already; ` +
-        'set http.port (or http.host) in the mapping file, or HTTP_PORT in the environment',
+        'set http.port (or http.host) in the mapping file; mappings/chat.yaml reads it from HTTP_PORT',
     });
   });
 

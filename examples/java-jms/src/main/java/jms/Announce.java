@@ -19,6 +19,7 @@ public final class Announce {
     }
     try {
       announce(args[0], args[1]);
+      System.out.println("Sent to chat-outbox, for the room " + args[0]);
     } catch (JMSException failure) {
       System.err.println("Not announced: " + failure.getMessage());
       System.exit(1);
