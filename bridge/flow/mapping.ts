@@ -39,32 +39,27 @@ export function scopeOf(message: Message, captures: ReadonlyMap<string, string>)
   return {
     lookup,
     variables() {
-      variables ??= variablesOf(message, captures, () => lookup('body') ?? null);
+      variables ??= new MessageVariables(message, captures, lookup);
       return variables;
     },
   };
 }
 
-/** Body and message only when they are asked for: they have to be made. */
-function variablesOf(
-  message: Message,
-  captures: ReadonlyMap<string, string>,
-  body: () => unknown,
-): Variables {
-  const all: Record<string, unknown> = {
-    topic: message.address.name,
-    properties: message.properties,
-    get message() {
-      return fieldsOf(message);
-    },
-    get body() {
-      return body();
-    },
-  };
-  for (const [name, value] of captures)
-    if (name in all) Object.defineProperty(all, name, { value, enumerable: true, configurable: true });
-    else all[name] = value;
-  return all;
+/** What an expression sees, made when it is asked for: most ask for one thing, and a message is mapped in microseconds. */
+class MessageVariables extends Map<string, unknown> {
+  constructor(
+    readonly message: Message,
+    readonly captures: ReadonlyMap<string, string>,
+    readonly lookup: (name: string) => unknown,
+  ) {
+    super();
+  }
+
+  override get(name: string): unknown {
+    if (name === 'message' && !this.captures.has(name)) return fieldsOf(this.message);
+    // A body that is nothing to CEL (bytes that are no text) is there all the same.
+    return this.lookup(name) ?? (name === 'body' ? null : undefined);
+  }
 }
 
 /** What expressions see as `message`; what this message does not have is not there. */

@@ -5,7 +5,7 @@ import { BridgeError } from '../errors.js';
 /** CEL, the expression language of `where` and of the holes in templates (github.com/google/cel-spec). */
 
 /** What an expression can see of one message: the captures by name, `topic`, `body`, `properties` and `message`. */
-export type Variables = Readonly<Record<string, unknown>>;
+export type Variables = ReadonlyMap<string, unknown>;
 
 export interface Expression {
   /** As written in the mapping file. */

@@ -9,7 +9,7 @@ import {
 
 const scope = (values: Record<string, unknown>) => ({
   lookup: (name: string) => (Object.hasOwn(values, name) ? values[name] : undefined),
-  variables: () => values,
+  variables: () => new Map(Object.entries(values)),
 });
 const doubled = (text: string) => text.replaceAll('{', '{{').replaceAll('}', '}}');
 
