@@ -1,10 +1,9 @@
-import type { Config } from '../config/config.js';
 import { BridgeError } from '../errors.js';
 import type { Address, AddressKind } from '../message/address.js';
-import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
+import type { OutboundMessage, PropertyValue } from '../message/message.js';
 import { type Context, EXIT, type ExitCode } from './context.js';
 import { loadMapping } from './mapping.js';
-import { type RouteTrial, tryRoutes } from './trial.js';
+import { brokerFor, messageFrom, type RouteTrial, tryRoutes } from './trial.js';
 
 export interface ExplainOptions {
   readonly body?: string;
@@ -30,36 +29,9 @@ export async function explain(
   );
   const trials = tryRoutes(config, message, broker);
   for (const trial of trials) for (const line of describeTrial(trial)) context.say(line);
-  const takers = trials.filter(({ verdict }) => verdict.kind === 'takes');
+  const takers = trials.filter(({ verdict }) => verdict.kind === 'takes' || verdict.kind === 'fails');
   if (takers.length === 0) context.say(`no route takes ${address}${nearest(trials)}`);
   return EXIT.done;
-}
-
-/** @throws BridgeError configuration-invalid for a broker that the file does not have, or when it must be said which */
-export function brokerFor(config: Config, name: string | undefined): string {
-  const names = [...config.brokers.keys()];
-  const only = names.length === 1 ? names[0] : undefined;
-  const found = name === undefined ? only : names.find((one) => one === name);
-  if (found !== undefined) return found;
-  const problem =
-    name === undefined ? 'say which broker it comes from' : `there is no broker ${JSON.stringify(name)}`;
-  throw new BridgeError('configuration-invalid', `${problem}: ${names.join(', ')}`);
-}
-
-/** A message as it would come from there. */
-export function messageFrom(
-  address: Address,
-  body: string,
-  properties: ReadonlyMap<string, PropertyValue>,
-): Message {
-  return {
-    address,
-    body: address.kind === 'mqtt' ? Buffer.from(body, 'utf8') : body,
-    properties,
-    persistent: true,
-    retained: false,
-    ...(address.kind === 'mqtt' ? { qos: 1 } : {}),
-  };
 }
 
 const KINDS: readonly AddressKind[] = ['mqtt', 'queue', 'topic'];
@@ -107,7 +79,7 @@ function describeTrial({ route, verdict }: RouteTrial): string[] {
       return [`${route.name}: dead letter to queue ${route.deadLetter}: ${verdict.error.message}`];
     case 'takes':
       return [
-        `${route.name}: takes it`,
+        `${route.name}: takes it${route.from.selector === undefined ? '' : `, if the broker finds ${route.from.selector}`}`,
         ...captureLines(verdict.captures),
         ...verdict.results.flatMap((result) =>
           'error' in result

@@ -1,9 +1,9 @@
 import type { Config, RouteConfig, ToConfig } from '../config/config.js';
 import { flavourOf } from '../connectors/flavours/flavour.js';
-import { asBridgeError, type BridgeError } from '../errors.js';
-import { mapMessage, passes, scopeOf } from '../flow/mapping.js';
+import { asBridgeError, BridgeError } from '../errors.js';
+import { mapMessage, orderKey, passes, scopeOf } from '../flow/mapping.js';
 import type { Address } from '../message/address.js';
-import type { Message, OutboundMessage } from '../message/message.js';
+import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
 import { RouteTable } from '../routing/route-table.js';
 
 /** What the rules would do with one message: the same matching and mapping as in a flow, without a broker. */
@@ -37,21 +37,23 @@ export function tryRoutes(config: Config, message: Message, broker: string): Rou
 function verdictOf(
   config: Config,
   route: RouteConfig,
-  message: Message,
+  given: Message,
   broker: string,
 ): RouteTrial['verdict'] {
   const { from } = route;
-  const { kind, name } = message.address;
+  const { kind, name } = given.address;
   if (!route.enabled) return { kind: 'disabled' };
   if (from.broker !== broker)
     return { kind: 'no-match', reason: `it reads from the broker ${from.broker}`, nearness: -2 };
   if (from.kind !== kind)
     return { kind: 'no-match', reason: `it reads ${from.kind} ${from.pattern.text}`, nearness: -1 };
+  const message = asRead(route, given);
   const [match] = new RouteTable(kind, [{ pattern: from.pattern, route }]).match(name);
-  if (match === undefined) return noMatch(route, message.address);
+  if (match === undefined) return noMatch(route, given.address);
   const scope = scopeOf(message, match.captures);
   try {
     if (!passes(route, scope)) return { kind: 'filtered', captures: match.captures };
+    orderKey(route, message, scope);
   } catch (error) {
     return { kind: 'fails', error: asBridgeError(error, 'mapping-failed') };
   }
@@ -66,6 +68,13 @@ function verdictOf(
     }
   });
   return { kind: 'takes', captures: match.captures, results };
+}
+
+/** STOMP has no properties but text. */
+function asRead({ from }: RouteConfig, message: Message): Message {
+  if (from.via !== 'stomp') return message;
+  const texts = [...message.properties].map(([name, value]): [string, string] => [name, String(value)]);
+  return { ...message, properties: new Map(texts) };
 }
 
 /** What the connector would refuse before it sends. */
@@ -99,5 +108,32 @@ function noMatch({ from }: RouteConfig, { name }: Address): RouteTrial['verdict'
     kind: 'no-match',
     reason: `it reads ${subject}; level ${differs + 1} is ${found}${right}`,
     nearness: differs,
+  };
+}
+
+/** @throws BridgeError configuration-invalid for a broker that the file does not have, or when it must be said which */
+export function brokerFor(config: Config, name: string | undefined): string {
+  const names = [...config.brokers.keys()];
+  const only = names.length === 1 ? names[0] : undefined;
+  const found = name === undefined ? only : names.find((one) => one === name);
+  if (found !== undefined) return found;
+  const problem =
+    name === undefined ? 'say which broker it comes from' : `there is no broker ${JSON.stringify(name)}`;
+  throw new BridgeError('configuration-invalid', `${problem}: ${names.join(', ')}`);
+}
+
+/** A message as it would come from there. */
+export function messageFrom(
+  address: Address,
+  body: string,
+  properties: ReadonlyMap<string, PropertyValue>,
+): Message {
+  return {
+    address,
+    body: address.kind === 'mqtt' ? Buffer.from(body, 'utf8') : body,
+    properties,
+    persistent: true,
+    retained: false,
+    ...(address.kind === 'mqtt' ? { qos: 1 } : {}),
   };
 }

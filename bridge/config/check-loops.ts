@@ -111,9 +111,14 @@ function warnOfCompetitors(rule: Rule, others: ReadonlySet<Rule>, root: Node, re
   const other = [...others].find(({ route }) => route.from.selector === undefined);
   const node = nodeAt(root, ['routes', rule.name, 'from', 'queue']);
   if (other === undefined || node === undefined) return;
+  // The one that gets a message which its `where` does not want accepts and forgets it.
+  const loses = rule.route.where !== undefined || other.route.where !== undefined;
+  const advice = loses
+    ? 'what the "where" of one does not want is lost to the other; use a "selector" in each instead'
+    : 'give one route several destinations instead';
   report.at(
     node,
-    `the route "${other.name}" takes from this queue too: each message goes to only one of them; give one route several destinations instead`,
-    { severity: 'warning' },
+    `the route "${other.name}" takes from this queue too: each message goes to only one of them; ${advice}`,
+    { severity: loses ? 'error' : 'warning' },
   );
 }

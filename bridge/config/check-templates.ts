@@ -1,4 +1,4 @@
-import { checkExpression, ExpressionError, parseExpression } from '../routing/expression.js';
+import { checkExpression, ExpressionError, MESSAGE_FIELDS, parseExpression } from '../routing/expression.js';
 import { type Path, parseTemplate, type Template, TemplateSyntaxError } from '../routing/template.js';
 import { didYouMean } from './nearest.js';
 import type { Node, Report, ScalarNode } from './source.js';
@@ -16,21 +16,6 @@ const TEMPLATES: ReadonlySet<string> = new Set([
 ]);
 
 const ALWAYS: readonly string[] = ['topic', 'body', 'properties', 'message'];
-
-/** What `{message.…}` has. */
-const OF_MESSAGE: readonly string[] = [
-  'id',
-  'timestamp',
-  'correlationId',
-  'replyTo',
-  'type',
-  'group',
-  'priority',
-  'persistent',
-  'qos',
-  'retained',
-  'address',
-];
 
 /** Every template at or below a place uses only names that it can see. Syntax is the schema's business. */
 export function checkTemplates(
@@ -81,9 +66,9 @@ function checkPath(
     first === 'message' &&
     second !== undefined &&
     !captures.has(first) &&
-    !OF_MESSAGE.includes(second)
+    !MESSAGE_FIELDS.includes(second)
   )
-    report.at(node, `a message has no "${second}"; it has ${OF_MESSAGE.join(', ')}`, { within });
+    report.at(node, `a message has no "${second}"; it has ${MESSAGE_FIELDS.join(', ')}`, { within });
   else if (captures.has(first) && second !== undefined)
     report.at(node, `{${path.join('.')}} has no value: the capture {${first}} is text`, { within });
 }

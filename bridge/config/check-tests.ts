@@ -25,16 +25,15 @@ export function checkTests(mapping: Mapping, root: Node, report: Report): void {
 
 function checkMessage(node: Node | undefined, brokers: readonly string[], report: Report): void {
   if (node?.kind !== 'map') return;
-  const [, second, ...rest] = [undefined, ...KINDS.flatMap((kind) => node.entries.get(kind) ?? [])];
-  if (second === undefined)
+  const [first, ...others] = KINDS.flatMap((kind) => node.entries.get(kind) ?? []);
+  if (first === undefined)
     report.add(
       'error',
       node.key ?? node.start,
       'a message of a test has exactly one of "mqtt", "queue" and "topic"',
     );
-  for (const more of rest)
-    if (more !== undefined)
-      report.add('error', more.key ?? more.start, 'a message has one address; this is another one');
+  for (const other of others)
+    report.add('error', other.key ?? other.start, 'a message has one address; this is another one');
   const broker = node.entries.get('broker');
   if (broker?.kind === 'scalar' && typeof broker.value === 'string' && !brokers.includes(broker.value))
     report.at(broker, `there is no broker "${broker.value}"${didYouMean(broker.value, brokers)}`);

@@ -144,7 +144,9 @@ const qos = z.literal([0, 1, 2]).default(1);
 const via = z
   .enum(['mqtt', 'amqp', 'stomp'])
   .optional()
-  .describe('Protocol for a queue or topic: stomp is usual on activemq, amqp on artemis.');
+  .describe(
+    'Protocol for a queue or topic: by default amqp to read; to write stomp on activemq, amqp on artemis.',
+  );
 
 const from = z
   .strictObject({

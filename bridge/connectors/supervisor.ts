@@ -40,6 +40,7 @@ export class Supervisor {
   #since = Date.now();
   #reason: BridgeError | undefined;
   #shortLives = 0;
+  #replacing = false;
   #told = 0;
 
   constructor(options: SupervisorOptions) {
@@ -60,6 +61,7 @@ export class Supervisor {
 
   /** Ends the present connection, if any; a new one follows. For a peer that does not answer any more. */
   replace(): void {
+    this.#replacing = true;
     void this.#connection?.close();
   }
 
@@ -111,10 +113,11 @@ export class Supervisor {
     } catch (error) {
       reason = asBridgeError(error, 'connection-failed');
     }
-    if (upSince !== undefined && Date.now() - upSince > STABLE) {
-      this.#backoff.reset();
-      this.#shortLives = 0;
-    } else if (upSince !== undefined) this.#shortLives++;
+    const wasStable = upSince !== undefined && Date.now() - upSince > STABLE;
+    if (wasStable) this.#backoff.reset();
+    const endedSoon = upSince !== undefined && !wasStable && !this.#replacing && endpoint.protocol === 'mqtt';
+    this.#shortLives = endedSoon ? this.#shortLives + 1 : 0;
+    this.#replacing = false;
     this.#connection = undefined;
     onDown(reason);
     await connection.close();

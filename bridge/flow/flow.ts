@@ -15,8 +15,8 @@ import type { Lanes } from './lanes.js';
 import { mapMessage, orderKey, passes, scopeOf } from './mapping.js';
 import { subscriptionsFor } from './subscriptions.js';
 
-/** Milliseconds before a dead letter that was refused is tried again. */
-const DEAD_LETTER_RETRY = 5_000;
+/** Milliseconds before a dead letter that was refused is tried again; the wait doubles: it may cost the lane its connection. */
+const DEAD_LETTER_RETRY = { initial: 5_000, max: 300_000 };
 
 /** One route and where its messages go. */
 export interface FlowRoute {
@@ -262,6 +262,7 @@ export class Flow {
     const tally = this.#tallyOf(route);
     const fields = { route: route.config.name, from: describeAddress(message.address), code: error.code };
     let bare = false;
+    let wait = DEAD_LETTER_RETRY.initial;
     while (!this.#stopping) {
       const reason = { route: route.config.name, error, now: Date.now(), id, bare };
       try {
@@ -277,7 +278,10 @@ export class Flow {
         const log = { ...fields, reason: refusal.message };
         this.#options.log.error('dead letter refused, will try again', log);
         // First without what the message brought along, then again and again: nothing is given up.
-        if (bare) await delay(DEAD_LETTER_RETRY, undefined, { ref: false });
+        if (bare) {
+          await delay(wait, undefined, { ref: false });
+          wait = Math.min(wait * 2, DEAD_LETTER_RETRY.max);
+        }
         bare = true;
       }
     }

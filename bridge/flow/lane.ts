@@ -47,6 +47,8 @@ export class Lane {
   #isolateUntil = -1;
   #lastHanded = 0;
   #pause: NodeJS.Timeout | undefined;
+  /** We asked for another connection: what this one's end does to the sends on it is no message's fault. */
+  #replacing = false;
   /** Sends of the sink before this one have no answer yet: they come first. */
   #awaitingOldSink = false;
   #closed = false;
@@ -74,6 +76,7 @@ export class Lane {
   /** A fresh connection's sink. */
   open(sink: Sink): void {
     this.#sink = sink;
+    this.#replacing = false;
     this.#awaitingOldSink = this.#unanswered > 0;
     this.#pump();
   }
@@ -134,7 +137,7 @@ export class Lane {
       entry.refuse(laneClosed());
       return;
     }
-    if (error.code === 'connection-lost') {
+    if (error.code === 'connection-lost' && !this.#replacing) {
       entry.losses++;
       if (alone) entry.lossesAlone++;
       if (entry.lossesAlone >= GIVE_UP_AFTER) {
@@ -144,9 +147,16 @@ export class Lane {
     }
     if (error.code === 'batch-refused' || entry.losses >= ISOLATE_AFTER)
       this.#isolateUntil = Math.max(this.#isolateUntil, entry.sequence);
-    if (error.code === 'send-timeout') this.#options.replaceConnection();
+    if (error.code === 'send-timeout') this.#replace();
     this.#failed.push(entry);
     this.#options.onRetry(error);
+  }
+
+  /** Nothing more goes to a sink whose broker does not answer; the next connection's sink takes over. */
+  #replace(): void {
+    this.#sink = undefined;
+    this.#replacing = true;
+    this.#options.replaceConnection();
   }
 
   #answered(): void {

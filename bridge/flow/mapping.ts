@@ -28,7 +28,7 @@ export function scopeOf(message: Message, captures: ReadonlyMap<string, string>)
       case 'properties':
         return message.properties;
       case 'message':
-        return message;
+        return fieldsOf(message);
       case 'body':
         body ??= { value: parsedBody(message) };
         return body.value;
@@ -39,16 +39,23 @@ export function scopeOf(message: Message, captures: ReadonlyMap<string, string>)
   return {
     lookup,
     variables() {
-      variables ??= new MessageVariables(message, captures, lookup);
+      variables ??= new MessageVariables(captures, lookup);
       return variables;
     },
   };
 }
 
+/** Levels of lists and maps in a body that an expression may look at. */
+const DEEPEST_BODY = 8;
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((one) => isDeeper(one, levels - 1));
+}
+
 /** What an expression sees, made when it is asked for: most ask for one thing, and a message is mapped in microseconds. */
 class MessageVariables extends Map<string, unknown> {
   constructor(
-    readonly message: Message,
     readonly captures: ReadonlyMap<string, string>,
     readonly lookup: (name: string) => unknown,
   ) {
@@ -56,9 +63,16 @@ class MessageVariables extends Map<string, unknown> {
   }
 
   override get(name: string): unknown {
-    if (name === 'message' && !this.captures.has(name)) return fieldsOf(this.message);
+    const value = this.lookup(name);
+    if (name !== 'body' || this.captures.has(name)) return value;
+    // CEL keeps a type for each shape that it meets, for good: a sender could fill the memory with shapes.
+    if (isDeeper(value, DEEPEST_BODY))
+      throw new BridgeError(
+        'mapping-failed',
+        `the body is nested deeper than the ${DEEPEST_BODY} levels that expressions take`,
+      );
     // A body that is nothing to CEL (bytes that are no text) is there all the same.
-    return this.lookup(name) ?? (name === 'body' ? null : undefined);
+    return value ?? null;
   }
 }
 

@@ -93,6 +93,9 @@ const ALWAYS: Readonly<Record<string, string>> = {
   message: 'map<string, dyn>',
 };
 
+/** What asks for a field or an entry that is not there. */
+const NOT_THERE: ReadonlySet<string> = new Set(['no_such_key', 'index_out_of_bounds']);
+
 /** @throws ExpressionError */
 export function parseExpression(text: string): Expression {
   const run = parse(text.includes('matches') ? withLinearMatch(DYNAMIC) : DYNAMIC, text);
@@ -103,15 +106,31 @@ export function parseExpression(text: string): Expression {
       try {
         return fromCel(run(variables));
       } catch (error) {
-        if (error instanceof EvaluationError && error.code === 'no_such_key') return undefined;
+        if (error instanceof BridgeError) throw error;
+        if (error instanceof EvaluationError && NOT_THERE.has(error.code)) return undefined;
         throw new BridgeError('mapping-failed', `${JSON.stringify(text)}: ${firstLine(error)}`);
       }
     },
   };
 }
 
-/** Words that no variable can be called; a capture of such a name can stand alone in a hole only. */
-const RESERVED: ReadonlySet<string> = new Set(['true', 'false', 'null', 'in']);
+/** What no template and no `where` has a use for. */
+const USELESS: ReadonlySet<string> = new Set(['bytes', 'uint', 'type', 'google.protobuf.Duration']);
+
+/** What an expression can ask of `message`, where the message has it. */
+export const MESSAGE_FIELDS: readonly string[] = [
+  'id',
+  'timestamp',
+  'correlationId',
+  'replyTo',
+  'type',
+  'group',
+  'priority',
+  'persistent',
+  'qos',
+  'retained',
+  'address',
+];
 
 /**
  * What the expression gives, as far as that can be told before any message comes: `bool`, `string`, `dyn`, …
@@ -120,13 +139,35 @@ const RESERVED: ReadonlySet<string> = new Set(['true', 'false', 'null', 'in']);
 export function checkExpression(text: string, captures: Iterable<string>): string {
   const environment = DECLARED.clone();
   const names = new Set(captures);
-  for (const name of names) if (!RESERVED.has(name)) environment.registerVariable(name, 'string');
+  const taken = new Set<string>();
+  for (const name of names) {
+    try {
+      environment.registerVariable(name, 'string');
+    } catch {
+      taken.add(name);
+    }
+  }
   for (const [name, type] of Object.entries(ALWAYS))
     if (!names.has(name)) environment.registerVariable(name, type);
-  const result = parse(environment, text).check();
-  if (result.valid) return String(result.type);
-  const { error } = result;
-  throw new ExpressionError(firstLine(error), error?.range?.start ?? 0);
+  const run = parse(environment, text);
+  for (const { name, offset } of namesIn(run.ast))
+    if (taken.has(name))
+      throw new ExpressionError(
+        `"${name}" means something else in CEL; give the capture another name`,
+        offset,
+      );
+  if (!names.has('message'))
+    for (const { name, offset } of fieldsOfMessage(run.ast))
+      if (!MESSAGE_FIELDS.includes(name))
+        throw new ExpressionError(`a message has no "${name}"; it has ${MESSAGE_FIELDS.join(', ')}`, offset);
+  const { valid, type, error } = run.check();
+  if (!valid) throw new ExpressionError(firstLine(error), error?.range?.start ?? 0);
+  if (USELESS.has(String(type)))
+    throw new ExpressionError(
+      `this gives ${String(type).replace(/^.*\./, '').toLowerCase()}, which cannot be used here`,
+      0,
+    );
+  return String(type);
 }
 
 function parse(environment: Environment, text: string) {
@@ -153,15 +194,39 @@ function parse(environment: Environment, text: string) {
   return run;
 }
 
-/** Method calls, wherever they stand: `[name, receiver, arguments]`. */
-function* methodCalls(node: unknown): Generator<ASTNode & { op: 'rcall' }> {
+/** Every node of the tree; the parser has bounded it. */
+function* nodesIn(node: unknown): Generator<ASTNode> {
   if (Array.isArray(node)) {
-    for (const one of node) yield* methodCalls(one);
+    for (const one of node) yield* nodesIn(one);
     return;
   }
   if (typeof node !== 'object' || node === null || !('op' in node) || !('args' in node)) return;
-  if (node.op === 'rcall') yield node as ASTNode & { op: 'rcall' };
-  yield* methodCalls(node.args);
+  yield node as ASTNode;
+  yield* nodesIn(node.args);
+}
+
+/** Method calls, wherever they stand: `[name, receiver, arguments]`. */
+function* methodCalls(ast: ASTNode): Generator<ASTNode & { op: 'rcall' }> {
+  for (const node of nodesIn(ast)) if (node.op === 'rcall') yield node as ASTNode & { op: 'rcall' };
+}
+
+interface Named {
+  readonly name: string;
+  readonly offset: number;
+}
+
+function* namesIn(ast: ASTNode): Generator<Named> {
+  for (const { op, args, start } of nodesIn(ast))
+    if (op === 'id' && typeof args === 'string') yield { name: args, offset: start };
+}
+
+/** `x` of each `message.x`. */
+function* fieldsOfMessage(ast: ASTNode): Generator<Named> {
+  for (const node of nodesIn(ast)) {
+    if (node.op !== '.') continue;
+    const [of, name] = node.args as [ASTNode, string];
+    if (of.op === 'id' && of.args === 'message') yield { name, offset: of.start };
+  }
 }
 
 function* constantPatterns(ast: ASTNode): Generator<{ pattern: string; offset: number }> {
@@ -180,7 +245,6 @@ function useLinearMatch(ast: ASTNode): void {
 /** CEL's whole numbers are 64 bits wide; those that fit become ordinary numbers. */
 function fromCel(value: unknown): unknown {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value;
-  if (value instanceof Uint8Array) return Buffer.from(value);
   if (value instanceof Date) return value.toISOString();
   return value;
 }

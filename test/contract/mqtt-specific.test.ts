@@ -268,6 +268,31 @@ describe.each(BROKERS)('the MQTT connector with $name', ({ name, start }) => {
     for (const inbox of inboxes) expect(inbox.bodies()).toEqual(bodies);
   });
 
+  it.runIf(name === 'ActiveMQ Artemis')(
+    'has one unanswered publish a topic there, and many topics at once',
+    async () => {
+      const tap = await tapped();
+      const connection = await open({ cleanSession: true, port: tap.port });
+      const sink = await connection.sink({ sendTimeout: 20_000, window: 100 });
+      const topics = [topicName(), topicName(), topicName()];
+      const sends = texts(30).flatMap((body) =>
+        topics.map((topic) => sink.send(outbound({ kind: 'mqtt', name: topic }, body))),
+      );
+      await Promise.all(sends);
+      const unanswered = new Map<number | undefined, string>();
+      let most = 0;
+      for (const { from, packet } of tap.seen) {
+        if (from === 'bridge' && packet.cmd === 'publish') {
+          expect([...unanswered.values()]).not.toContain(packet.topic);
+          unanswered.set(packet.messageId, packet.topic);
+        } else if (from === 'broker' && packet.cmd === 'puback') unanswered.delete(packet.messageId);
+        most = Math.max(most, unanswered.size);
+      }
+      expect(tap.count('bridge', 'publish')).toBe(90);
+      expect(most).toBe(3);
+    },
+  );
+
   it('says that the password is wrong, without the password', async () => {
     const failure = open({ password: new Secret('wr0ng-pw') });
     await expect(failure).rejects.toMatchObject({ code: 'authentication-failed' });

@@ -62,26 +62,18 @@ describe.each(BROKERS)(
 
       let bridge = startBridge();
       await eventually(isReady);
-      const sent = publishAll(broker, id);
       for (let kill = 0; kill < KILLS; kill++) {
-        await eventually(async () => (await delivered()) >= MESSAGES / (KILLS * 4));
+        const sent = publishPart(broker, id, kill);
+        await eventually(async () => (await delivered()) >= MESSAGES / (KILLS * 10));
         bridge.signal('SIGKILL');
         await bridge.exited;
         bridge = startBridge();
         await eventually(isReady);
+        await sent;
       }
-      await sent;
 
       const { arrived, duplicates, reordered } = await readAll(broker, `${id}.out`);
-      expect({
-        arrived: arrived.size,
-        unexpected: [...arrived].filter((n) => n >= MESSAGES),
-        reordered,
-      }).toEqual({
-        arrived: MESSAGES,
-        unexpected: [],
-        reordered: 0,
-      });
+      expect({ arrived: arrived.size, reordered }).toEqual({ arrived: MESSAGES, reordered: 0 });
       // As many again may be confirmed and not acknowledged: PUBACKs leave in the order of arrival.
       expect(duplicates).toBeLessThanOrEqual(KILLS * 2 * IN_FLIGHT);
     });
@@ -104,19 +96,23 @@ http: { port: ${httpPort} }
   },
 );
 
-/** Resolves when the broker has acknowledged every message. A room has one on its way at a time: Artemis mixes up more. */
-async function publishAll(broker: TestBroker, id: string): Promise<void> {
+/**
+ * One of as many parts as there are kills; resolves when the broker has acknowledged all of it. A room has one on its way at a
+ * time: Artemis mixes up more.
+ */
+async function publishPart(broker: TestBroker, id: string, part: number): Promise<void> {
   const client = await mqtt.connectAsync({
     host: broker.host,
     port: broker.ports.mqtt,
     ...broker.accounts.ann,
     reconnectPeriod: 0,
   });
-  const room = async (first: number) => {
-    for (let n = first; n < MESSAGES; n += ROOMS)
-      await client.publishAsync(`${id}/room${first}`, JSON.stringify({ n }), { qos: 1 });
+  const size = MESSAGES / KILLS;
+  const room = async (number: number) => {
+    for (let n = part * size + number; n < (part + 1) * size; n += ROOMS)
+      await client.publishAsync(`${id}/room${n % ROOMS}`, JSON.stringify({ n }), { qos: 1 });
   };
-  await Promise.all(Array.from({ length: ROOMS }, (_, first) => room(first)));
+  await Promise.all(Array.from({ length: ROOMS }, (_, number) => room(number)));
   await client.endAsync();
 }
 

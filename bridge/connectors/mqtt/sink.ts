@@ -32,8 +32,9 @@ export class MqttSink implements Sink {
   readonly #waiting = new Fifo<Send>();
   readonly #published = new Set<Send>();
   /** One at a time: the topics that have a publish without an answer, each with the sends that wait behind it. */
-  readonly #behind = new Map<string, Fifo<Send>>();
+  readonly #behind = new Map<string, { readonly sends: Fifo<Send>; advancing: boolean }>();
   readonly #oneAtATime: boolean;
+  #pumping = false;
   /** Given up, yet their packet ids stay taken: an id that is used again would take the late answer for its own. */
   #unanswered = 0;
 
@@ -74,14 +75,18 @@ export class MqttSink implements Sink {
   }
 
   #pump(): void {
-    while (this.#published.size + this.#unanswered < this.#window) {
+    // mqtt.js answers QoS 0 in the call: without this each message would be a level deeper in the stack.
+    if (this.#pumping) return;
+    this.#pumping = true;
+    while (this.#published.size + this.#unanswered < this.#window && !this.wire.isClosing) {
       const send = this.#waiting.shift();
-      if (send === undefined) return;
+      if (send === undefined) break;
       if (send.state !== 'waiting') continue;
       const behind = this.#behind.get(send.message.to.name);
       if (behind === undefined) this.#publish(send);
-      else behind.push(send);
+      else behind.sends.push(send);
     }
+    this.#pumping = false;
   }
 
   #publish(send: Send): void {
@@ -90,7 +95,8 @@ export class MqttSink implements Sink {
     this.#published.add(send);
     this.wire.batchWrites();
     const { to, qos, retain } = send.message;
-    if (this.#oneAtATime && !this.#behind.has(to.name)) this.#behind.set(to.name, new Fifo());
+    if (this.#oneAtATime && !this.#behind.has(to.name))
+      this.#behind.set(to.name, { sends: new Fifo(), advancing: false });
     this.wire.client.publish(to.name, send.payload, { qos, retain }, (error) => {
       if (this.wire.ended !== undefined) return;
       if (send.state === 'settled') this.#unanswered--;
@@ -103,11 +109,16 @@ export class MqttSink implements Sink {
   /** The topic's last publish has its answer. */
   #publishNext(topic: string): void {
     const behind = this.#behind.get(topic);
-    if (behind === undefined) return;
-    let next = behind.shift();
-    while (next !== undefined && next.state !== 'waiting') next = behind.shift();
+    if (behind === undefined || behind.advancing) return;
+    behind.advancing = true;
+    let next = behind.sends.shift();
+    while (next !== undefined && !this.wire.isClosing) {
+      if (next.state === 'waiting') this.#publish(next);
+      if (next.state === 'published') break;
+      next = behind.sends.shift();
+    }
+    behind.advancing = false;
     if (next === undefined) this.#behind.delete(topic);
-    else this.#publish(next);
   }
 
   #timeOut(send: Send): void {
@@ -126,7 +137,7 @@ export class MqttSink implements Sink {
 
   #rejectAll(reason: BridgeError): void {
     for (const send of [...this.#published]) send.settle(lostBy(reason));
-    for (const queue of [...this.#behind.values(), this.#waiting])
+    for (const queue of [...[...this.#behind.values()].map(({ sends }) => sends), this.#waiting])
       for (let send = queue.shift(); send !== undefined; send = queue.shift())
         if (send.state === 'waiting') send.settle(lostBy(reason));
   }

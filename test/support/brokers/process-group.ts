@@ -5,7 +5,7 @@ import { eventually } from '../eventually.js';
 export function groupStopped(group: number): Promise<boolean> {
   return eventually(async () => {
     const states = await Promise.all((await processesOf(group)).map(threadStates));
-    return states.flat().every((state) => 'TtZX'.includes(state));
+    return states.flat().length > 0 && states.flat().every((state) => 'TtZX'.includes(state));
   });
 }
 

@@ -75,6 +75,30 @@ describe('a lane', () => {
     expect(connections).toBeLessThan(10);
   });
 
+  it('holds nothing against a message whose connection it asked to end itself', async () => {
+    let replaced = 0;
+    const lane = newLane(() => {
+      replaced++;
+    });
+    const sent = lane.send(message('slow'));
+    for (let attempt = 1; attempt <= 10; attempt++) {
+      const sink = new ScriptedSink();
+      lane.open(sink);
+      await eventually(() => sink.texts.includes('slow'));
+      lane.send(message(`behind ${attempt}`)).catch(() => {});
+      sink.fail('slow', 'send-timeout');
+      await eventually(() => replaced === attempt);
+      sink.failAll('connection-lost');
+      lane.lose();
+    }
+    const answering = new ScriptedSink();
+    lane.open(answering);
+    await eventually(() => answering.texts.includes('slow'));
+    answering.answer('slow');
+    await sent;
+    lane.close();
+  });
+
   it('asks for a new connection when a send got no answer', async () => {
     let replaced = 0;
     const lane = newLane(() => {
@@ -85,9 +109,13 @@ describe('a lane', () => {
     const sent = lane.send(message('a'));
     sink.fail('a', 'send-timeout');
     await eventually(() => replaced === 1);
-    await eventually(() => sink.texts.length === 2);
-    sink.answer('a');
+    lane.lose();
+    const next = new ScriptedSink();
+    lane.open(next);
+    await eventually(() => next.texts.length === 1);
+    next.answer('a');
     await sent;
+    expect(sink.texts).toEqual(['a']);
   });
 
   it('refuses what is left when it is closed', async () => {

@@ -191,6 +191,15 @@ describe('where', () => {
     );
   });
 
+  it('looks into no body that is nested deeper than people nest, so that no sender fills the memory', () => {
+    const nested = (levels: number) => Buffer.from(`${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`);
+    expect(passesFor('has(body.a)', chat(nested(8)))).toBe(true);
+    expect(() => passesFor('has(body.a)', chat(nested(9)))).toThrow(
+      expect.objectContaining({ code: 'mapping-failed', message: expect.stringContaining('nested deeper') }),
+    );
+    expect(passesFor('room == "lobby"', chat(nested(5_000)))).toBe(true);
+  });
+
   it('can ask whether a field is there', () => {
     expect(passesFor('has(body.type) && body.type == "text"', chat(Buffer.from('{}')))).toBe(false);
   });

@@ -37,6 +37,7 @@ describe('an expression', () => {
     ['[1, "a", room]', [1n, 'a', 'lobby']],
     ['body.nothing', null],
     ['has(body.missing)', false],
+    ['body.list[5]', undefined],
     ['timestamp("2026-01-02T03:04:05Z")', '2026-01-02T03:04:05.000Z'],
     ['body.text.matches("^h.$")', true],
     ['room.matches("^" + body.text)', false],
@@ -84,6 +85,29 @@ describe('an expression', () => {
     }
     expect(error).toBeInstanceOf(ExpressionError);
     expect(error).toMatchObject({ offset, message: expect.stringContaining(message) });
+  });
+
+  it.each(['type', 'int', 'string', 'for', 'package', '__proto__', 'has'])(
+    'says that a capture named %s means something else, and only where it is used',
+    (name) => {
+      expect(checkExpression('room == "a"', ['room', name])).toBe('bool');
+      let error: unknown;
+      try {
+        checkExpression(`room == "a" && ${name} == "b"`, ['room', name]);
+      } catch (caught) {
+        error = caught;
+      }
+      if (name !== 'has') expect(error).toBeInstanceOf(ExpressionError);
+    },
+  );
+
+  it.each([
+    ['message.topik == "x"', 'a message has no "topik"'],
+    ['5u', 'uint'],
+    ['duration("1h")', 'duration'],
+    ['bytes("x")', 'bytes'],
+  ])('%s is refused before any message comes', (text, words) => {
+    expect(() => checkExpression(text, [])).toThrow(words);
   });
 
   it('tells its type before any message comes', () => {
