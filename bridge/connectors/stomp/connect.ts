@@ -126,6 +126,8 @@ class StompConnection implements Connection {
   #onRefusal: ((text: string) => void) | undefined;
   #reason: BridgeError | undefined;
   #closing: Promise<void> | undefined;
+  /** Why we end it, when it is not just closed. */
+  #farewell = '';
 
   constructor(socket: Socket, client: StompClient, endpoint: Endpoint, flavour: StompFlavour) {
     this.#socket = socket;
@@ -142,7 +144,7 @@ class StompConnection implements Connection {
         if (this.#reason !== undefined) return;
         this.#reason = new BridgeError(
           'connection-lost',
-          `the connection to ${placeOf(endpoint)} is gone${text}`,
+          `the connection to ${placeOf(endpoint)} is gone${this.#farewell || text}`,
         );
         this.#lose(this.#reason);
         resolve(this.#reason);
@@ -161,7 +163,7 @@ class StompConnection implements Connection {
       {
         flavour: this.#flavour,
         write: (bytes) => this.#write(bytes),
-        end: (reason) => this.#client.destroy(new Error(reason)),
+        end: (reason) => this.#endPolitely(reason),
       },
       spec.pattern,
       onDelivery,
@@ -195,6 +197,12 @@ class StompConnection implements Connection {
     this.#sinks.push(sink);
     if (this.#reason !== undefined) sink.lose(this.#reason, undefined);
     return sink;
+  }
+
+  /** With DISCONNECT: only after its receipt does the broker let another connection have the same client id. */
+  #endPolitely(reason: string): void {
+    if (this.#closing === undefined) this.#farewell = `: ${reason}`;
+    void this.close();
   }
 
   close(): Promise<void> {

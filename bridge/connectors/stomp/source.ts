@@ -94,6 +94,7 @@ export class StompSource implements Source {
         settled = true;
         if (!this.#alive) return;
         if (outcome === 'released') {
+          this.#stopped = true;
           this.flush();
           this.#connection.end('ended by the bridge to get a message again: STOMP cannot give back just one');
         } else this.#acknowledge(outcome === 'accepted' ? 'ACK' : 'NACK', ackId);
