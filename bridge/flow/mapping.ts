@@ -55,6 +55,8 @@ function isDeeper(value: unknown, levels: number): boolean {
 
 /** What an expression sees, made when it is asked for: most ask for one thing, and a message is mapped in microseconds. */
 class MessageVariables extends Map<string, unknown> {
+  #bodyChecked = false;
+
   constructor(
     readonly captures: ReadonlyMap<string, string>,
     readonly lookup: (name: string) => unknown,
@@ -66,11 +68,12 @@ class MessageVariables extends Map<string, unknown> {
     const value = this.lookup(name);
     if (name !== 'body' || this.captures.has(name)) return value;
     // CEL keeps a type for each shape that it meets, for good: a sender could fill the memory with shapes.
-    if (isDeeper(value, DEEPEST_BODY))
+    if (!this.#bodyChecked && isDeeper(value, DEEPEST_BODY))
       throw new BridgeError(
         'mapping-failed',
         `the body is nested deeper than the ${DEEPEST_BODY} levels that expressions take`,
       );
+    this.#bodyChecked = true;
     // A body that is nothing to CEL (bytes that are no text) is there all the same.
     return value ?? null;
   }

@@ -38,8 +38,15 @@ export async function startInDocker(options: DockerOptions): Promise<Container> 
     options.signal.throwIfAborted();
     throw new BridgeError('missing-prerequisite', 'docker compose could not start the broker (see above)');
   }
+  const quiet = { ...options, say: () => {} };
+  const exited = async (): Promise<string> => {
+    await compose(quiet, ['wait', SERVICE]);
+    // Compose before 2.20 has no `wait` and returns at once: then nobody can tell.
+    const stillRuns = (await compose(quiet, ['exec', '-T', SERVICE, 'true'])) === 0;
+    return stillRuns ? new Promise<never>(() => {}) : 'its container has ended';
+  };
   return {
-    exited: compose({ ...options, say: () => {} }, ['wait', SERVICE]).then(() => 'its container has ended'),
+    exited: exited(),
     stop,
     kill: () => {
       spawnSync('docker', ['compose', '--file', options.composeFile, 'kill', SERVICE], { timeout: 5_000 });
