@@ -1,6 +1,6 @@
 import type { Config } from '../bridge/config/config.js';
 import { parseConfig } from '../bridge/config/load.js';
-import { mapMessage, passes, scopeOf } from '../bridge/flow/mapping.js';
+import { plannerOf } from '../bridge/flow/plan.js';
 import type { Message } from '../bridge/message/message.js';
 import { RouteTable } from '../bridge/routing/route-table.js';
 
@@ -40,20 +40,16 @@ export async function measureMapping(): Promise<{ rule: string; microseconds: nu
 function costOf({ routes }: Config): number {
   const table = new RouteTable(
     'mqtt',
-    routes.map((route) => ({ pattern: route.from.pattern, route })),
+    routes.map((route) => ({ pattern: route.from.pattern, route: plannerOf(route) })),
   );
   const messages = Array.from({ length: 1_000 }, (_, n) => chat(n));
   const run = (count: number) => {
     let mapped = 0;
     for (let n = 0; n < count; n++) {
       const message = messages[n % messages.length] ?? chat(n);
-      for (const { route, captures } of table.match(message.address.name)) {
-        const scope = scopeOf(message, captures);
-        if (!passes(route, scope)) continue;
-        for (const to of route.to) {
-          mapMessage(to, message, scope, { id: 'ID:bench', now: n });
-          mapped++;
-        }
+      for (const { route: plan, captures } of table.match(message.address.name)) {
+        const arrival = { id: 'ID:bench', now: n, redelivered: false };
+        mapped += plan(message, captures, arrival)?.sends.length ?? 0;
       }
     }
     if (mapped !== 2 * count) throw new Error(`${mapped} of ${2 * count} messages were mapped`);

@@ -1,4 +1,5 @@
 import type { BrokerConfig, Config, RouteConfig, ToConfig } from './config/config.js';
+import { fingerprint } from './config/fingerprint.js';
 import { connectAmqp } from './connectors/amqp/connect.js';
 import type { Connect, Endpoint, Protocol } from './connectors/connector.js';
 import { flavourOf } from './connectors/flavours/flavour.js';
@@ -7,9 +8,10 @@ import { connectStomp } from './connectors/stomp/connect.js';
 import { BridgeError } from './errors.js';
 import { Flow, type FlowRoute } from './flow/flow.js';
 import { Lanes } from './flow/lanes.js';
+import { plannerOf } from './flow/plan.js';
 import type { Address } from './message/address.js';
 import type { Log } from './observability/log.js';
-import type { BridgeStatus, RouteStatus } from './status.js';
+import type { BridgeStatus, RouteChanges, RouteStatus } from './status.js';
 
 /** Milliseconds for one attempt to connect. */
 const CONNECT_TIMEOUT = 10_000;
@@ -28,29 +30,77 @@ const CONNECT: Readonly<Record<Protocol, Connect>> = {
 export interface Bridge {
   /** Begins to connect and returns; a broker that is down is retried for ever and shows in `status`. */
   start(): void;
+  /**
+   * Goes over to other rules. Sessions whose rules and brokers are the same go on undisturbed; the others drain for at most
+   * `deadline` ms, and what they left comes again under the new rules. One at a time.
+   */
+  reload(next: Config, deadline: number): Promise<RouteChanges>;
   /** Takes nothing more, settles what is in flight for at most `deadline` ms, closes every connection. */
   stop(deadline: number): Promise<void>;
   status(): BridgeStatus;
 }
 
+/** One source session with its routes, as it runs. */
+interface Session {
+  readonly routes: readonly RouteConfig[];
+  readonly fingerprint: string;
+  readonly flow: Flow;
+}
+
 /** Wires a Config to connectors and flows. The only part that knows everything. */
 export function createBridge(config: Config, log: Log): Bridge {
   const startedAt = new Date().toISOString();
-  const enabled = config.routes.filter((route) => route.enabled);
-  const flows = [...groupBySession(enabled)].map(([name, routes]) => createFlow(name, routes, config, log));
-  const disabled: RouteStatus[] = config.routes.filter((route) => !route.enabled).map(disabledStatus);
+  let rules = config;
+  let sessions = new Map<string, Session>();
   let state: BridgeStatus['state'] = 'starting';
+  let working: Promise<unknown> = Promise.resolve();
+  const isStopping = () => state === 'draining' || state === 'stopped';
+  for (const [name, routes] of sessionsOf(config))
+    sessions.set(name, createSession(name, routes, config, log));
+
+  const change = async (next: Config, deadline: number): Promise<RouteChanges> => {
+    if (isStopping())
+      throw new BridgeError(
+        'missing-prerequisite',
+        'the bridge is stopping; its rules do not change any more',
+      );
+    const wanted = sessionsOf(next);
+    const stays = ([name, session]: [string, Session]) => {
+      const routes = wanted.get(name);
+      return routes !== undefined && fingerprintOf(routes, next) === session.fingerprint;
+    };
+    const kept = new Map([...sessions].filter(stays));
+    const ending = [...sessions].filter(([name]) => !kept.has(name));
+    const changes = changesBetween(rules, next, new Set(kept.keys()));
+    await Promise.all(ending.map(([, { flow }]) => flow.stop(deadline)));
+    if (isStopping()) return changes;
+    rules = next;
+    const before = sessions;
+    sessions = new Map();
+    for (const [name, routes] of wanted) {
+      const session = kept.get(name) ?? createSession(name, routes, next, log);
+      sessions.set(name, session);
+      if (before.get(name) !== session) session.flow.start();
+    }
+    return changes;
+  };
 
   return {
     start() {
-      for (const flow of flows) flow.start();
+      for (const { flow } of sessions.values()) flow.start();
+    },
+    reload(next, deadline) {
+      const changing = working.then(() => change(next, deadline));
+      working = changing.catch(() => undefined);
+      return changing;
     },
     async stop(deadline) {
       state = 'draining';
-      await Promise.all(flows.map((flow) => flow.stop(deadline)));
+      await Promise.all([...sessions.values()].map(({ flow }) => flow.stop(deadline)));
       state = 'stopped';
     },
     status() {
+      const flows = [...sessions.values()].map(({ flow }) => flow);
       const connections = flows.flatMap((flow) => flow.connections());
       const ready = connections.every((connection) => connection.state === 'up');
       if (state === 'starting' && ready) state = 'running';
@@ -59,17 +109,57 @@ export function createBridge(config: Config, log: Log): Bridge {
         state,
         startedAt,
         connections,
-        routes: [...flows.flatMap((flow) => flow.routes()), ...disabled],
+        routes: [
+          ...flows.flatMap((flow) => flow.routes()),
+          ...rules.routes.filter(({ enabled }) => !enabled).map(disabledStatus),
+        ],
       };
     },
   };
 }
 
+/** What becomes of each route, by name. */
+function changesBetween(old: Config, next: Config, keptSessions: ReadonlySet<string>): RouteChanges {
+  const running = (config: Config) =>
+    new Map(config.routes.filter(({ enabled }) => enabled).map((route) => [route.name, sessionOf(route)]));
+  const before = running(old);
+  const after = running(next);
+  const names = [...after.keys()];
+  const stays = (name: string) => keptSessions.has(after.get(name) ?? '');
+  return {
+    unchanged: names.filter((name) => before.has(name) && stays(name)),
+    changed: names.filter((name) => before.has(name) && !stays(name)),
+    added: names.filter((name) => !before.has(name)),
+    removed: [...before.keys()].filter((name) => !after.has(name)),
+  };
+}
+
+const sessionOf = (route: RouteConfig): string => route.from.connection ?? route.name;
+
+/** All that a session is made of. */
+function fingerprintOf(routes: readonly RouteConfig[], config: Config): string {
+  const names = new Set(routes.flatMap(({ from, to }) => [from.broker, ...to.map(({ broker }) => broker)]));
+  return fingerprint(
+    routes,
+    [...names].map((name) => brokerNamed(config, name)),
+  );
+}
+
+function createSession(
+  name: string,
+  routes: readonly [RouteConfig, ...RouteConfig[]],
+  config: Config,
+  log: Log,
+): Session {
+  return { routes, fingerprint: fingerprintOf(routes, config), flow: createFlow(name, routes, config, log) };
+}
+
 /** Routes that name the same `connection` share one source session; every other route has its own. */
-function groupBySession(routes: readonly RouteConfig[]): Map<string, [RouteConfig, ...RouteConfig[]]> {
+function sessionsOf({ routes }: Config): Map<string, [RouteConfig, ...RouteConfig[]]> {
   const groups = new Map<string, [RouteConfig, ...RouteConfig[]]>();
   for (const route of routes) {
-    const name = route.from.connection ?? route.name;
+    if (!route.enabled) continue;
+    const name = sessionOf(route);
     const group = groups.get(name);
     if (group === undefined) groups.set(name, [route]);
     else group.push(route);
@@ -100,6 +190,7 @@ function createFlow(
       connect: CONNECT[via],
       window: LANE_WINDOW,
       retry: routes[0].retry,
+      atMostOnce: routes[0].delivery === 'at-most-once',
       onOpen: () => flow.laneOpened(),
       log,
     });
@@ -108,7 +199,8 @@ function createFlow(
   };
   const flowRoutes = routes.map((route) => ({
     config: route,
-    to: route.to.map((to) => ({ config: to, lanes: lanesFor(to) })),
+    plan: plannerOf(route),
+    to: route.to.map((to) => lanesFor(to)),
   }));
   // After every destination has its lanes, so that dead letters share them where they can.
   const withDeadLetters = flowRoutes.map((route): FlowRoute => {
@@ -188,6 +280,8 @@ function disabledStatus({ name }: RouteConfig): RouteStatus {
     received: 0,
     delivered: 0,
     filtered: 0,
+    duplicates: 0,
+    lost: 0,
     retried: 0,
     deadLettered: 0,
     inFlight: 0,

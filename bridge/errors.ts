@@ -28,6 +28,8 @@ export type ErrorCode =
   | 'unsupported-body'
   /** A template of the rule has no value for this message. */
   | 'mapping-failed'
+  /** A limit of the rule: body size, or one destination name too many. */
+  | 'limit-exceeded'
   /** Something the command needs is not there (Java, Maven, a free port, a file). */
   | 'missing-prerequisite';
 

@@ -29,6 +29,10 @@ export interface RouteStatus {
   readonly delivered: number;
   /** Not taken by `where`. */
   readonly filtered: number;
+  /** Left out by `dedupe`. */
+  readonly duplicates: number;
+  /** At most once: accepted at the source and then not delivered. */
+  readonly lost: number;
   readonly retried: number;
   readonly deadLettered: number;
   /** Taken from the source and not yet settled. */
@@ -42,4 +46,14 @@ export interface BridgeStatus {
   readonly startedAt: string;
   readonly connections: readonly ConnectionStatus[];
   readonly routes: readonly RouteStatus[];
+}
+
+/** What a reload does, by the names of routes. Routes of one `connection` change together. */
+export interface RouteChanges {
+  /** They go on undisturbed. */
+  readonly unchanged: readonly string[];
+  /** Drained and started anew. */
+  readonly changed: readonly string[];
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
 }

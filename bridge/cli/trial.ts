@@ -1,7 +1,7 @@
 import type { Config, RouteConfig, ToConfig } from '../config/config.js';
 import { flavourOf } from '../connectors/flavours/flavour.js';
 import { asBridgeError, BridgeError } from '../errors.js';
-import { mapMessage, orderKey, passes, scopeOf } from '../flow/mapping.js';
+import { plannerOf } from '../flow/plan.js';
 import type { Address } from '../message/address.js';
 import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
 import { RouteTable } from '../routing/route-table.js';
@@ -50,24 +50,29 @@ function verdictOf(
   const message = asRead(route, given);
   const [match] = new RouteTable(kind, [{ pattern: from.pattern, route }]).match(name);
   if (match === undefined) return noMatch(route, given.address);
-  const scope = scopeOf(message, match.captures);
+  const arrival = { id: 'ID:trial', now: Date.now(), redelivered: false };
   try {
-    if (!passes(route, scope)) return { kind: 'filtered', captures: match.captures };
-    orderKey(route, message, scope);
+    const plan = plannerOf(route)(message, match.captures, arrival);
+    if (plan === undefined) return { kind: 'filtered', captures: match.captures };
+    const results = plan.sends.flatMap(({ to: index, result }) => {
+      const to = route.to[index];
+      return to === undefined ? [] : [checked(config, to, result)];
+    });
+    return { kind: 'takes', captures: match.captures, results };
   } catch (error) {
     return { kind: 'fails', error: asBridgeError(error, 'mapping-failed') };
   }
-  const stamp = { id: 'ID:trial', now: Date.now() };
-  const results = route.to.map((to): Result => {
-    try {
-      const mapped = mapMessage(to, message, scope, stamp);
-      checkName(config, to, mapped.to);
-      return { to, message: mapped };
-    } catch (error) {
-      return { to, error: asBridgeError(error, 'mapping-failed') };
-    }
-  });
-  return { kind: 'takes', captures: match.captures, results };
+}
+
+/** A message that the connector would refuse before it sends is none. */
+function checked(config: Config, to: ToConfig, result: OutboundMessage | BridgeError): Result {
+  if (result instanceof BridgeError) return { to, error: result };
+  try {
+    checkName(config, to, result.to);
+    return { to, message: result };
+  } catch (error) {
+    return { to, error: asBridgeError(error, 'mapping-failed') };
+  }
 }
 
 /** STOMP has no properties but text. */

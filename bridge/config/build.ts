@@ -69,15 +69,27 @@ function endpointOf(
 }
 
 function buildRoute(name: string, route: RouteInput, mapping: Mapping): RouteConfig {
-  const { enabled, inFlight, retry, deadLetter } = route;
+  const { enabled, inFlight, delivery, retry, deadLetter } = route;
+  const { bytes, destinations, rate } = route.limits ?? {};
   return {
     name,
     enabled,
     from: buildFrom(route.from, mapping),
     to: destinationsOf(route.to).map((to) => buildTo(to, mapping)),
     inFlight,
-    retry: { initial: milliseconds(retry.initial), max: milliseconds(retry.max) },
+    delivery,
+    retry: {
+      initial: milliseconds(retry.initial),
+      max: milliseconds(retry.max),
+      attempts: retry.attempts,
+    },
+    limits: {
+      ...optional('bytes', bytes),
+      ...optional('destinations', destinations),
+      ...optional('rate', rate),
+    },
     deadLetter,
+    ...optional('dedupe', template(route.dedupe)),
     ...optional('orderBy', template(route.orderBy)),
     ...optional('where', route.where === undefined ? undefined : parseExpression(route.where)),
   };
@@ -110,6 +122,7 @@ function buildTo(to: ToInput, mapping: Mapping): ToConfig {
     properties: new Map(
       Object.entries(to.properties ?? {}).map(([property, value]) => [property, parseTemplate(value)]),
     ),
+    copyProperties: to.copyProperties,
     persistent,
     qos,
     retain,
@@ -118,9 +131,16 @@ function buildTo(to: ToInput, mapping: Mapping): ToConfig {
     ...optional('group', template(to.group)),
     ...optional('type', template(to.type)),
     ...optional('correlationId', template(to.correlationId)),
+    ...optional('replyTo', buildReplyTo(to.replyTo)),
     ...optional('priority', priority),
     ...optional('ttl', ttl === undefined ? undefined : milliseconds(ttl)),
   };
+}
+
+function buildReplyTo(replyTo: ToInput['replyTo']): ToConfig['replyTo'] {
+  const address = replyTo === undefined ? undefined : addressOf(replyTo);
+  if (address === undefined) return undefined;
+  return { kind: address.kind, name: parseDestination(address.kind, address.text) };
 }
 
 function buildTest({ name, given, expect }: TestInput, index: number): TestCase {

@@ -20,6 +20,8 @@ const ONLY_FOR: Readonly<Record<'from' | 'to', Readonly<Record<string, readonly 
   // MQTT 3.1.1 has no place for properties and headers; a JMS topic can ask for what its MQTT subscribers get.
   to: {
     properties: ['queue', 'topic'],
+    copyProperties: ['queue', 'topic'],
+    replyTo: ['queue', 'topic'],
     type: ['queue', 'topic'],
     correlationId: ['queue', 'topic'],
     group: ['queue', 'topic'],
@@ -105,6 +107,7 @@ function checkEnd(
       `"${side}" takes exactly one of "mqtt", "queue" and "topic"; this is another one`,
     );
   if (given.length !== 1) return;
+  checkReplyTo(node, report);
   const kind = KINDS.find((one) => one === given[0]?.[0]);
   if (kind === undefined) return;
   for (const [key, kinds] of Object.entries(ONLY_FOR[side])) {
@@ -117,6 +120,15 @@ function checkEnd(
       );
   }
   checkBroker(side, kind, end, node, context);
+}
+
+/** JMS clients can answer to a queue or a topic. */
+function checkReplyTo(end: MapNode, report: Report): void {
+  const node = end.entries.get('replyTo');
+  if (node?.kind !== 'map') return;
+  const given = KINDS.flatMap((kind) => node.entries.get(kind) ?? []);
+  if (given.length !== 1)
+    report.add('error', node.key ?? node.start, '"replyTo" needs exactly one of "queue" and "topic"');
 }
 
 function checkBroker(
@@ -190,6 +202,7 @@ function checkOptions(
 ): void {
   if (node === undefined) return;
   checkTemplates(nodeAt(node, ['orderBy']), captures, report);
+  checkTemplates(nodeAt(node, ['dedupe']), captures, report);
   checkWhere(nodeAt(node, ['where']), captures, report);
   const { initial, max } = route.retry;
   const retry = nodeAt(node, ['retry']);
@@ -240,14 +253,19 @@ interface SessionTraits {
   readonly broker: string | undefined;
   readonly session: string;
   readonly inFlight: number;
+  readonly delivery: string;
   readonly retry: string;
 }
 
-function sessionTraits({ from, inFlight, retry }: RouteInput, known: readonly string[]): SessionTraits {
+function sessionTraits(
+  { from, inFlight, delivery, retry }: RouteInput,
+  known: readonly string[],
+): SessionTraits {
   return {
     broker: brokerOf(from, known),
     session: from.session,
     inFlight,
-    retry: `${milliseconds(retry.initial)} to ${milliseconds(retry.max)}`,
+    delivery,
+    retry: `${milliseconds(retry.initial)} to ${milliseconds(retry.max)}, ${retry.attempts}`,
   };
 }

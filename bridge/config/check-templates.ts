@@ -12,6 +12,7 @@ const TEMPLATES: ReadonlySet<string> = new Set([
   'properties',
   'type',
   'correlationId',
+  'replyTo',
   'group',
 ]);
 

@@ -69,10 +69,34 @@ export interface RouteConfig {
   readonly orderBy?: Template;
   /** How many deliveries may be unsettled at once. */
   readonly inFlight: number;
-  /** Milliseconds of backoff between attempts of a transient failure. */
-  readonly retry: { readonly initial: number; readonly max: number };
+  readonly delivery: DeliveryGuarantee;
+  readonly retry: RetryConfig;
+  /** Of messages with the same text only the first is sent. */
+  readonly dedupe?: Template;
+  readonly limits: LimitsConfig;
   /** Queue (on a plain MQTT broker: topic with `/` for `.`) that takes what can never be delivered. */
   readonly deadLetter: string;
+}
+
+/** At most once: accepted before it is sent, and not sent again when the outcome is unknown. */
+export type DeliveryGuarantee = 'at-least-once' | 'at-most-once';
+
+export interface RetryConfig {
+  /** Milliseconds of backoff between attempts. */
+  readonly initial: number;
+  readonly max: number;
+  /** How often a message that its broker refuses is tried. */
+  readonly attempts: number;
+}
+
+/** What a route takes at most; without a limit as much as comes. */
+export interface LimitsConfig {
+  /** Of a body. */
+  readonly bytes?: number;
+  /** Different destination names since the start. */
+  readonly destinations?: number;
+  /** Messages a second. */
+  readonly rate?: number;
 }
 
 export interface FromConfig {
@@ -96,6 +120,9 @@ export interface ToConfig {
   readonly as?: 'text' | 'bytes';
   readonly body?: Template;
   readonly properties: ReadonlyMap<string, Template>;
+  /** The message's own properties too. */
+  readonly copyProperties: boolean;
+  readonly replyTo?: { readonly kind: AddressKind; readonly name: Template };
   readonly group?: Template;
   readonly type?: Template;
   readonly correlationId?: Template;

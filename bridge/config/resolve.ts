@@ -7,9 +7,9 @@ import type { FromInput, ToInput } from './schema.js';
 
 export const KINDS: readonly AddressKind[] = ['mqtt', 'queue', 'topic'];
 
-/** The address that a `from` or `to` names; undefined when it names none. */
+/** The address that a `from`, `to` or `replyTo` names; undefined when it names none. */
 export function addressOf(
-  end: FromInput | ToInput,
+  end: Partial<Pick<FromInput | ToInput, AddressKind>>,
 ): { readonly kind: AddressKind; readonly text: string } | undefined {
   for (const kind of KINDS) {
     const text = end[kind];

@@ -75,6 +75,11 @@ const some = (what: string) => z.string().min(1, `${what} must not be empty`);
 
 /** A day: longer waits are a mistake in the unit. */
 const LONGEST_WAIT = 86_400_000;
+/** A message of 256 MiB is the largest that MQTT can say. */
+const LARGEST_BODY = 268_435_455;
+/** As many names as a rule may remember: some 10 MB of them. */
+const MOST_DESTINATIONS = 100_000;
+
 const duration = (longest: number) =>
   z.union([
     z.int().min(1).max(longest),
@@ -187,6 +192,16 @@ const properties = z
   )
   .describe('JMS properties by name. One whose template has no value for a message is left out.');
 
+const replyTo = z
+  .strictObject({
+    queue: destination('queue', 'JMS queue.').optional(),
+    topic: destination('topic', 'JMS topic.').optional(),
+  })
+  .meta({
+    description: 'JMSReplyTo: where answers are wanted; exactly one of queue and topic.',
+    oneOf: [{ required: ['queue'] }, { required: ['topic'] }],
+  });
+
 const to = z
   .strictObject({
     mqtt: destination('mqtt', 'MQTT topic.').optional(),
@@ -200,8 +215,13 @@ const to = z
       .describe('TextMessage or BytesMessage; by default text when the body is UTF-8 text, else bytes.'),
     body: template('Body in place of the message’s own.').optional(),
     properties: properties.optional(),
+    copyProperties: z
+      .boolean()
+      .default(false)
+      .describe('The message’s own properties too; those under `properties` go before.'),
     type: template('JMSType.').optional(),
     correlationId: template('JMSCorrelationID.').optional(),
+    replyTo: replyTo.optional(),
     group: template('JMSXGroupID: messages of one group go to one consumer, in order.').optional(),
     priority: z.int().min(0).max(9).optional().describe('JMSPriority.'),
     ttl: duration(Number.MAX_SAFE_INTEGER)
@@ -217,8 +237,37 @@ const retry = z
   .strictObject({
     initial: duration(LONGEST_WAIT).default(100).describe('First wait: milliseconds, or text like 200ms.'),
     max: duration(LONGEST_WAIT).default(10_000).describe('Longest wait: milliseconds, or text like 5s.'),
+    attempts: z
+      .int()
+      .min(1)
+      .max(100)
+      .default(1)
+      .describe('How often a message that its broker refuses is tried before it is a dead letter.'),
   })
   .describe('Waits between attempts when a broker cannot take a message for now.');
+
+const limits = z
+  .strictObject({
+    bytes: z
+      .int()
+      .min(1)
+      .max(LARGEST_BODY)
+      .optional()
+      .describe('Bytes of a body, at most; larger: dead letter.'),
+    destinations: z
+      .int()
+      .min(1)
+      .max(MOST_DESTINATIONS)
+      .optional()
+      .describe('Different destination names since the start, at most; a message for one more: dead letter.'),
+    rate: z
+      .number()
+      .min(0.001)
+      .max(1_000_000)
+      .optional()
+      .describe('Messages a second, at most; the others wait, in order.'),
+  })
+  .describe('What the route takes at most.');
 
 const route = z
   .strictObject({
@@ -236,7 +285,17 @@ const route = z
       .max(10_000)
       .default(1000)
       .describe('Messages taken and not yet confirmed, at most.'),
+    delivery: z
+      .enum(['at-least-once', 'at-most-once'])
+      .default('at-least-once')
+      .describe(
+        'at-most-once: a message is accepted at its source before it is sent; one that is in doubt is not sent again.',
+      ),
     retry: retry.prefault({}),
+    dedupe: template(
+      'Of messages for which it gives the same text only the first is sent; remembers the last 10,000.',
+    ).optional(),
+    limits: limits.optional(),
     deadLetter: text('Queue that keeps what can never be delivered.', (value) =>
       problemIn(() => {
         if (parsePattern('queue', value).captures.size > 0)
@@ -333,9 +392,10 @@ export function keysAt(path: Path): Keys {
   if (section === 'tests') return part === 'given' ? of(given) : part === 'expect' ? of(expected) : of(test);
   if (section === 'brokers') return part === 'tls' ? of(tls) : of(broker);
   if (part === 'from') return of(from, 'share');
-  if (part === 'to') return of(to, 'replyTo');
-  if (part === 'retry') return of(retry, 'attempts');
-  return of(route, 'delivery', 'dedupe', 'limits');
+  if (part === 'to') return path.includes('replyTo') ? of(replyTo) : of(to);
+  if (part === 'retry') return of(retry);
+  if (part === 'limits') return of(limits);
+  return of(route);
 }
 
 /** JSON Schema (draft 2020-12) for editors. Every value may also be `${…}` text. */

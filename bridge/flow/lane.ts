@@ -1,6 +1,6 @@
 import { Backoff } from '../connectors/backoff.js';
 import type { Sink } from '../connectors/connector.js';
-import { asBridgeError, BridgeError } from '../errors.js';
+import { asBridgeError, BridgeError, type ErrorCode } from '../errors.js';
 import type { OutboundMessage } from '../message/message.js';
 
 interface Entry {
@@ -11,7 +11,12 @@ interface Entry {
   /** How often its connection was lost while it had no answer, and how often of these nothing else had none. */
   losses: number;
   lossesAlone: number;
+  /** How often its broker said no to it. */
+  refusals: number;
 }
+
+/** Failures that leave open whether the broker has the message. */
+const IN_DOUBT: ReadonlySet<ErrorCode> = new Set(['connection-lost', 'send-timeout'] satisfies ErrorCode[]);
 
 /** Lost connections after which what was without an answer goes one at a time: some brokers say no by hanging up. */
 const ISOLATE_AFTER = 2;
@@ -19,8 +24,10 @@ const ISOLATE_AFTER = 2;
 const GIVE_UP_AFTER = 5;
 
 export interface LaneOptions {
-  /** Milliseconds between attempts after a transient refusal. */
-  readonly retry: { readonly initial: number; readonly max: number };
+  /** Milliseconds between attempts; `attempts`: how often a message that its broker refuses is tried. */
+  readonly retry: { readonly initial: number; readonly max: number; readonly attempts: number };
+  /** At most once: a send whose outcome is unknown is not made again. */
+  readonly atMostOnce: boolean;
   /** A send without an answer leaves the connection in doubt: ask for a new one. */
   readonly replaceConnection: () => void;
   /** Called once for each message that is sent again, with the reason. */
@@ -29,7 +36,7 @@ export interface LaneOptions {
 
 /**
  * One sink connection after another, seen as one that never fails for good: what a lost connection or a transient
- * refusal left unconfirmed is sent again, in its first order, before anything newer. Messages with the same order key
+ * refusal left unconfirmed is sent again, in its first order, before anything newer (unless it may be sent at most once). Messages with the same order key
  * take the same lane, so each key keeps its order. Memory: bounded by the flow's credit, which bounds calls to `send`.
  */
 export class Lane {
@@ -68,7 +75,15 @@ export class Lane {
         refuse(laneClosed());
         return;
       }
-      this.#waiting.push({ sequence: this.#sequence++, message, confirm, refuse, losses: 0, lossesAlone: 0 });
+      this.#waiting.push({
+        sequence: this.#sequence++,
+        message,
+        confirm,
+        refuse,
+        losses: 0,
+        lossesAlone: 0,
+        refusals: 0,
+      });
       this.#pump();
     });
   }
@@ -125,11 +140,17 @@ export class Lane {
       },
       (cause: unknown) => {
         const error = asBridgeError(cause, 'connection-lost');
-        if (error.transient) this.#sendAgain(entry, error, alone);
+        if (error.code === 'send-timeout') this.#replace();
+        if (this.#mayRepeat(entry, error)) this.#sendAgain(entry, error, alone);
         else entry.refuse(error);
         this.#answered();
       },
     );
+  }
+
+  #mayRepeat(entry: Entry, error: BridgeError): boolean {
+    if (error.transient) return !(this.#options.atMostOnce && IN_DOUBT.has(error.code));
+    return ++entry.refusals < this.#options.retry.attempts;
   }
 
   #sendAgain(entry: Entry, error: BridgeError, alone: boolean): void {
@@ -147,7 +168,6 @@ export class Lane {
     }
     if (error.code === 'batch-refused' || entry.losses >= ISOLATE_AFTER)
       this.#isolateUntil = Math.max(this.#isolateUntil, entry.sequence);
-    if (error.code === 'send-timeout') this.#replace();
     this.#failed.push(entry);
     this.#options.onRetry(error);
   }

@@ -3,7 +3,7 @@ import { Supervisor } from '../connectors/supervisor.js';
 import type { OutboundMessage } from '../message/message.js';
 import type { Log } from '../observability/log.js';
 import type { ConnectionStatus } from '../status.js';
-import { Lane } from './lane.js';
+import { Lane, type LaneOptions } from './lane.js';
 
 /** Milliseconds until a send without an answer is in doubt: a full Classic queue gives no answer at all. */
 const SEND_TIMEOUT = 30_000;
@@ -16,7 +16,8 @@ export interface LanesOptions {
   readonly connect: Connect;
   /** Sends a lane may have without an answer. */
   readonly window: number;
-  readonly retry: { readonly initial: number; readonly max: number };
+  readonly retry: LaneOptions['retry'];
+  readonly atMostOnce: boolean;
   /** Called each time a lane has come up. */
   readonly onOpen: () => void;
   readonly log: Log;
@@ -29,12 +30,12 @@ export class Lanes {
   #retried = 0;
 
   constructor(options: LanesOptions) {
-    const { endpoints, connect, log, window, retry, onOpen } = options;
+    const { endpoints, connect, log, window, retry, atMostOnce, onOpen } = options;
     const onRetry = () => {
       this.#retried++;
     };
     this.#lanes = endpoints.map((endpoint, index) => {
-      const lane = new Lane({ retry, onRetry, replaceConnection: () => supervisor.replace() });
+      const lane = new Lane({ retry, atMostOnce, onRetry, replaceConnection: () => supervisor.replace() });
       const supervisor: Supervisor = new Supervisor({
         name: endpoints.length === 1 ? options.name : `${options.name}, lane ${index + 1}`,
         endpoint,

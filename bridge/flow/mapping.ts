@@ -1,22 +1,28 @@
 import { isUtf8 } from 'node:buffer';
 import type { RouteConfig, ToConfig } from '../config/config.js';
 import { BridgeError } from '../errors.js';
-import { describeAddress } from '../message/address.js';
+import { type Address, describeAddress } from '../message/address.js';
 import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
 import type { Variables } from '../routing/expression.js';
 import { encodeLevel } from '../routing/name-codec.js';
 import { evaluateTemplate, renderTemplate, type Scope, type Template } from '../routing/template.js';
 
-/** What `mapMessage` gives the outbound message besides what the rule says. */
-export interface Stamp {
+/** One arrival of a message at the bridge. */
+export interface Arrival {
   /** Starts with `ID:`; the same for every attempt to send this message. */
   readonly id: string;
   /** Milliseconds since the epoch, for a message that brings no time of its own. */
   readonly now: number;
+  /** The broker may have handed it over before. */
+  readonly redelivered: boolean;
 }
 
 /** The names that templates can use for one message. The body is parsed as JSON at most once, and only when asked for. */
-export function scopeOf(message: Message, captures: ReadonlyMap<string, string>): Scope {
+export function scopeOf(
+  message: Message,
+  captures: ReadonlyMap<string, string>,
+  { redelivered }: Pick<Arrival, 'redelivered'>,
+): Scope {
   let body: { readonly value: unknown } | undefined;
   let variables: Variables | undefined;
   const lookup = (name: string): unknown => {
@@ -28,7 +34,7 @@ export function scopeOf(message: Message, captures: ReadonlyMap<string, string>)
       case 'properties':
         return message.properties;
       case 'message':
-        return fieldsOf(message);
+        return fieldsOf(message, redelivered);
       case 'body':
         body ??= { value: parsedBody(message) };
         return body.value;
@@ -80,9 +86,9 @@ class MessageVariables extends Map<string, unknown> {
 }
 
 /** What expressions see as `message`; what this message does not have is not there. */
-function fieldsOf(message: Message): ReadonlyMap<string, unknown> {
+function fieldsOf(message: Message, redelivered: boolean): ReadonlyMap<string, unknown> {
   const { address, body: _body, properties: _properties, replyTo, ...fields } = message;
-  const all = { ...fields, address: address.name, replyTo: replyTo?.name };
+  const all = { ...fields, redelivered, address: address.name, replyTo: replyTo?.name };
   return new Map(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
@@ -111,22 +117,34 @@ export function orderKey(route: RouteConfig, message: Message, scope: Scope): st
   return renderTemplate(route.orderBy, scope, (text) => text) ?? message.address.name;
 }
 
+/** The text of a rule's `dedupe`; undefined without one, or for a message that has no value for it. */
+export function dedupeKey(route: Pick<RouteConfig, 'dedupe'>, scope: Scope): string | undefined {
+  return text(route.dedupe, scope);
+}
+
+/** Bytes of the body as it came. */
+export function bodySize({ body }: Message): number {
+  if (typeof body === 'string') return Buffer.byteLength(body);
+  return Buffer.isBuffer(body) ? body.length : body.bytes.length;
+}
+
 /**
  * One message as one destination of a rule wants it.
  * @throws BridgeError `mapping-failed` (a destination name or a body without a value), `unsupported-body`
  */
-export function mapMessage(to: ToConfig, message: Message, scope: Scope, stamp: Stamp): OutboundMessage {
+export function mapMessage(to: ToConfig, message: Message, scope: Scope, arrival: Arrival): OutboundMessage {
   const name = renderTemplate(to.name, scope, encodeLevel);
   if (name === undefined) throw noValue(to.name, `the destination ${to.kind}`, message);
   return {
     to: { kind: to.kind, name },
     body: mapBody(to, message, scope),
-    properties: mapProperties(to, scope),
+    properties: mapProperties(to, message, scope),
     persistent: to.persistent,
-    timestamp: message.timestamp ?? stamp.now,
-    id: stamp.id,
+    timestamp: message.timestamp ?? arrival.now,
+    id: arrival.id,
     qos: to.qos,
     retain: to.retain,
+    ...optional('replyTo', mapReplyTo(to, scope)),
     ...optional('group', text(to.group, scope)),
     ...optional('type', text(to.type, scope)),
     ...optional('correlationId', text(to.correlationId, scope) ?? message.correlationId),
@@ -152,17 +170,25 @@ function mapBody(to: ToConfig, message: Message, scope: Scope): string | Buffer 
   return bytes.toString('utf8');
 }
 
+/** Nowhere, for a message that has no value for it: it then asks for no answer. */
+function mapReplyTo({ replyTo }: ToConfig, scope: Scope): Address | undefined {
+  if (replyTo === undefined) return undefined;
+  const name = renderTemplate(replyTo.name, scope, encodeLevel);
+  return name === undefined ? undefined : { kind: replyTo.kind, name };
+}
+
 /** A NUL is UTF-8, but no text that every protocol can carry as such (STOMP 1.2 ends a body at it). */
 function isPlainText(bytes: Buffer): boolean {
   return isUtf8(bytes) && !bytes.includes(0);
 }
 
-/** A property whose template has no value for this message is left out: JMS reads it as null. */
-function mapProperties(to: ToConfig, scope: Scope): ReadonlyMap<string, PropertyValue> {
-  const properties = new Map<string, PropertyValue>();
+/** A property whose template has no value for this message is left out (JMS reads it as null), one of the same name too. */
+function mapProperties(to: ToConfig, message: Message, scope: Scope): ReadonlyMap<string, PropertyValue> {
+  const properties = new Map<string, PropertyValue>(to.copyProperties ? message.properties : []);
   for (const [name, template] of to.properties) {
     const value = evaluateTemplate(template, scope);
-    if (value !== undefined) properties.set(name, value);
+    if (value === undefined) properties.delete(name);
+    else properties.set(name, value);
   }
   return properties;
 }

@@ -2,34 +2,37 @@ import type { FromConfig } from '../config/config.js';
 import type { MqttSubscription, SourceSpec } from '../connectors/connector.js';
 import type { Qos } from '../message/message.js';
 import { coverPatterns } from '../routing/cover.js';
-import type { FlowRoute } from './flow.js';
+import type { RouteWorker } from './route-worker.js';
 
 /**
- * The subscriptions that the routes of one session need, and the routes each one feeds: over MQTT one source for all,
+ * The subscriptions that the routes of one session need, and who reads each one: over MQTT one source for all,
  * because a message does not tell which filter it came by; over JMS one for each different `from`.
  */
 export function subscriptionsFor(
-  routes: readonly [FlowRoute, ...FlowRoute[]],
+  workers: readonly [RouteWorker, ...RouteWorker[]],
   window: number,
-): readonly { readonly spec: SourceSpec; readonly routes: readonly FlowRoute[] }[] {
-  if (routes[0].config.from.kind === 'mqtt')
-    return [{ spec: { kind: 'mqtt', subscriptions: mqttSubscriptions(routes) }, routes }];
-  const groups = new Map<string, FlowRoute[]>();
-  for (const route of routes) {
-    const { kind, pattern, selector, durable } = route.config.from;
+): readonly { readonly spec: SourceSpec; readonly readers: readonly RouteWorker[] }[] {
+  if (workers[0].route.config.from.kind === 'mqtt')
+    return [{ spec: { kind: 'mqtt', subscriptions: mqttSubscriptions(workers) }, readers: workers }];
+  const groups = new Map<string, RouteWorker[]>();
+  for (const worker of workers) {
+    const { kind, pattern, selector, durable } = worker.route.config.from;
     const key = JSON.stringify([kind, pattern.levels, selector, durable]);
     const group = groups.get(key);
-    if (group === undefined) groups.set(key, [route]);
-    else group.push(route);
+    if (group === undefined) groups.set(key, [worker]);
+    else group.push(worker);
   }
   return [...groups.values()].map((group) => ({
-    spec: jmsSpec(group[0]?.config.from, window),
-    routes: group,
+    spec: jmsSpec(group[0]?.route.config.from, window),
+    readers: group,
   }));
 }
 
-function mqttSubscriptions(routes: readonly FlowRoute[]): MqttSubscription[] {
-  const wanted = routes.map(({ config }) => ({ pattern: config.from.pattern, extra: config.from.qos }));
+function mqttSubscriptions(workers: readonly RouteWorker[]): MqttSubscription[] {
+  const wanted = workers.map(({ route: { config } }) => ({
+    pattern: config.from.pattern,
+    extra: config.from.qos,
+  }));
   return coverPatterns(wanted, (a, b): Qos => Math.max(a, b) as Qos).map(({ pattern, extra }) => ({
     pattern,
     qos: extra,

@@ -48,6 +48,8 @@ export interface OutboundMessage {
   readonly timestamp: number;
   /** Becomes JMSMessageID where the protocol lets the sender set it. Starts with `ID:`. */
   readonly id: string;
+  /** A broker that can drops another message with the same one. */
+  readonly duplicateId?: string;
   readonly correlationId?: string;
   readonly replyTo?: Address;
   readonly type?: string;

@@ -129,6 +129,7 @@ export const MESSAGE_FIELDS: readonly string[] = [
   'persistent',
   'qos',
   'retained',
+  'redelivered',
   'address',
 ];
 

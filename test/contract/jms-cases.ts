@@ -65,6 +65,24 @@ export function describeJms(bench: Workbench): void {
     expect(third.bodies()).toEqual(['2', '3']);
   });
 
+  it('confirms a second message with the same duplicate id, which the broker drops where it can', async () => {
+    const to = queue();
+    const sink = await sinkOf();
+    const send = (body: string, duplicateId?: string) =>
+      sink.send(message(to, body, duplicateId === undefined ? {} : { duplicateId }));
+    // All at once: over STOMP they are one transaction.
+    await Promise.all([send('1', 'a'), send('2', 'b'), send('again', 'a'), send('3'), send('4')]);
+    await Promise.all([send('again', 'b'), send('5', 'c')]);
+    await send('again', 'c');
+    await send('end');
+    const inbox = await receive(from(to));
+    inbox.source.grant(20);
+    await eventually(() => inbox.bodies().includes('end'));
+    const repeated = inbox.bodies().filter((body) => body === 'again');
+    expect(inbox.bodies().filter((body) => body !== 'again')).toEqual(['1', '2', '3', '4', '5', 'end']);
+    expect(repeated).toHaveLength(bench.dropsDuplicates ? 0 : 3);
+  });
+
   it('refuses a name that the broker would take apart, and the sink goes on', async () => {
     const sink = await sinkOf();
     for (const name of ['', 'a\nb', 'a\0b', bench.broker.type === 'activemq' ? 'a,b' : 'a::b'])

@@ -57,6 +57,8 @@ export interface Inbox {
 
 export interface Workbench {
   readonly broker: TestBroker;
+  /** Artemis does over AMQP; over STOMP a duplicate would fail the others of its transaction. */
+  readonly dropsDuplicates: boolean;
   endpoint(over?: Partial<Endpoint>): Endpoint;
   connect(over?: Partial<Endpoint>): Promise<Connection>;
   sinkOf(window?: number, sendTimeout?: number): Promise<Sink>;
@@ -99,6 +101,9 @@ export function jmsWorkbench(
   return {
     get broker() {
       return started();
+    },
+    get dropsDuplicates() {
+      return started().type === 'artemis' && protocol === 'amqp';
     },
     endpoint,
     connect,

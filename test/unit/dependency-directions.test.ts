@@ -14,6 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'main.ts': ['heap.ts', 'cli', 'errors.ts', 'observability'],
   'bridge.ts': [
     'config/config.ts',
+    'config/fingerprint.ts',
     'connectors',
     'flow',
     'message',
@@ -37,6 +38,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     // For explain and test, which match and map without a broker.
     'connectors/flavours',
     'flow/mapping.ts',
+    'flow/plan.ts',
     'message',
     'routing',
   ],

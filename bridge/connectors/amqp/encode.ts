@@ -39,7 +39,10 @@ export function toAmqp(message: OutboundMessage, flavour: AmqpFlavour): AmqpMess
     body: typeof message.body === 'string' ? message.body : rhea.message.data_section(message.body),
     message_annotations: annotations(message),
   };
-  const marks = message.to.kind === 'topic' ? Object.entries(flavour.topicProperties(message)) : [];
+  const marks = Object.entries({
+    ...(message.to.kind === 'topic' ? flavour.topicProperties(message) : {}),
+    ...(message.duplicateId === undefined ? {} : flavour.duplicateProperties?.(message.duplicateId)),
+  });
   if (message.properties.size + marks.length > 0)
     fields.application_properties = properties([...message.properties, ...marks]);
   if (message.correlationId !== undefined) fields.correlation_id = message.correlationId;

@@ -28,6 +28,9 @@ export type TopicProperties = (
   message: Pick<OutboundMessage, 'qos' | 'retain'>,
 ) => Readonly<Record<string, PropertyValue>>;
 
+/** Properties that make a broker drop a second message with the same id; it answers as if it had taken it. */
+export type DuplicateProperties = (id: string) => Readonly<Record<string, PropertyValue>>;
+
 export interface MqttFlavour {
   /** False where `$share/…` is granted and then never delivers. */
   readonly sharedSubscriptions: boolean;
@@ -43,6 +46,7 @@ export interface AmqpFlavour {
   /** The text for `to` of a message on the anonymous relay. */
   readonly to: (address: Address) => string;
   readonly topicProperties: TopicProperties;
+  readonly duplicateProperties?: DuplicateProperties;
   /** Source terminus for a subscription: address in the broker's own wildcard dialect, and its capabilities. */
   readonly source: (pattern: AddressPattern) => {
     readonly address: string;

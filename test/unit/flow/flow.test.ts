@@ -1,22 +1,24 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { RouteConfig, ToConfig } from '../../../bridge/config/config.js';
-import type { Endpoint } from '../../../bridge/connectors/connector.js';
 import { MemoryBroker } from '../../../bridge/connectors/memory/memory-broker.js';
 import { BridgeError } from '../../../bridge/errors.js';
-import { Flow, type FlowRoute } from '../../../bridge/flow/flow.js';
-import { Lanes } from '../../../bridge/flow/lanes.js';
-import type { Address } from '../../../bridge/message/address.js';
-import type { Message } from '../../../bridge/message/message.js';
-import { silentLog } from '../../../bridge/observability/log.js';
+import type { Flow } from '../../../bridge/flow/flow.js';
 import { parseExpression } from '../../../bridge/routing/expression.js';
-import { parsePattern } from '../../../bridge/routing/pattern.js';
 import { parseTemplate } from '../../../bridge/routing/template.js';
 import { eventually } from '../../support/eventually.js';
+import { chat, startFlow as start, subscribe } from '../../support/memory-flow.js';
+import { destination, ruleFrom, templates } from '../../support/rules.js';
 
 const running: Flow[] = [];
 afterEach(async () => {
   await Promise.all(running.splice(0).map((flow) => flow.stop(1_000)));
 });
+
+const startFlow: typeof start = async (...options) => {
+  const flow = await start(...options);
+  running.push(flow);
+  return flow;
+};
 
 describe('a flow', () => {
   it('maps a chat message to a JMS topic and a queue', async () => {
@@ -24,8 +26,10 @@ describe('a flow', () => {
     await startFlow(broker, [
       rule({
         to: [
-          destination('topic', 'rooms.{room}', { properties: { room: '{room}', sender: '{body.from}' } }),
-          destination('queue', 'archive', { group: '{room}' }),
+          destination('topic', 'rooms.{room}', {
+            properties: templates({ room: '{room}', sender: '{body.from}' }),
+          }),
+          destination('queue', 'archive', { group: parseTemplate('{room}') }),
         ],
       }),
     ]);
@@ -236,129 +240,8 @@ describe('a flow', () => {
 });
 
 function rule({
-  name = 'route',
   from = 'chat/{room}/messages',
-  to,
-}: {
-  name?: string;
-  from?: string;
-  to: ToConfig[];
-}): RouteConfig {
-  return {
-    name,
-    enabled: true,
-    from: {
-      kind: 'mqtt',
-      broker: 'b',
-      via: 'mqtt',
-      pattern: parsePattern('mqtt', from),
-      qos: 1,
-      session: 'durable',
-    },
-    to,
-    inFlight: 1000,
-    retry: { initial: 2, max: 10 },
-    deadLetter: 'bridge.dead-letter',
-  };
-}
-
-function destination(
-  kind: 'queue' | 'topic',
-  name: string,
-  more: { properties?: Record<string, string>; group?: string } = {},
-): ToConfig {
-  return {
-    kind,
-    broker: 'b',
-    via: 'amqp',
-    name: parseTemplate(name),
-    properties: new Map(
-      Object.entries(more.properties ?? {}).map(([key, text]) => [key, parseTemplate(text)]),
-    ),
-    ...(more.group === undefined ? {} : { group: parseTemplate(more.group) }),
-    persistent: true,
-    qos: 1,
-    retain: false,
-  };
-}
-
-async function startFlow(
-  broker: MemoryBroker,
-  rules: RouteConfig[],
-  { lanes: count = 1 } = {},
-): Promise<Flow> {
-  const lanes = new Lanes({
-    name: 'lanes',
-    endpoints: Array.from({ length: count }, (_, index) => endpoint(`lane-${index}`)),
-    connect: broker.connect,
-    window: 100,
-    retry: { initial: 2, max: 10 },
-    onOpen: () => flow.laneOpened(),
-    log: silentLog,
-  });
-  const [first, ...rest] = rules.map(
-    (config): FlowRoute => ({
-      config,
-      to: config.to.map((to) => ({ config: to, lanes })),
-      deadLetter: { address: { kind: 'queue', name: config.deadLetter }, lanes },
-    }),
-  );
-  if (first === undefined) throw new Error('a flow needs a route');
-  const flow: Flow = new Flow({
-    name: 'flow',
-    routes: [first, ...rest],
-    endpoint: endpoint('source'),
-    connect: broker.connect,
-    lanes: [lanes],
-    log: silentLog,
-  });
-  flow.start();
-  running.push(flow);
-  await eventually(() => flow.connections().every(({ state }) => state === 'up'));
-  return flow;
-}
-
-function endpoint(clientId: string): Endpoint {
-  return {
-    broker: 'b',
-    brokerType: 'activemq',
-    protocol: 'mqtt',
-    host: 'memory',
-    port: 0,
-    clientId,
-    cleanSession: false,
-    connectTimeout: 1_000,
-    idleTimeout: 1_000,
-  };
-}
-
-function chat(room: string, body: unknown): Message {
-  return {
-    address: { kind: 'mqtt', name: `chat/${room}/messages` },
-    body: Buffer.from(JSON.stringify(body)),
-    properties: new Map(),
-    persistent: true,
-    qos: 1,
-    retained: false,
-  };
-}
-
-/** Everything that arrives there from now on, accepted at once. */
-async function subscribe(broker: MemoryBroker, address: Address): Promise<Message[]> {
-  const got: Message[] = [];
-  const connection = await broker.connect(
-    endpoint(`reader-of-${address.name}`),
-    new AbortController().signal,
-  );
-  const levels = address.name.split('.').map((literal) => ({ literal }));
-  if (address.kind === 'mqtt') throw new Error('the readers here are JMS');
-  const source = await connection.source(
-    { kind: address.kind, pattern: { kind: address.kind, levels }, window: 1_000 },
-    (delivery) => {
-      got.push(delivery.message);
-      delivery.settle('accepted');
-    },
-  );
-  source.grant(10_000);
-  return got;
+  ...over
+}: Partial<Omit<RouteConfig, 'from'>> & { from?: string; to: ToConfig[] }): RouteConfig {
+  return ruleFrom(from, over);
 }

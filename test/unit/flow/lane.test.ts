@@ -182,7 +182,12 @@ class HangingUpSink implements Sink {
 }
 
 function newLane(replaceConnection: () => void = () => {}): Lane {
-  return new Lane({ retry: { initial: 1, max: 4 }, replaceConnection, onRetry: () => {} });
+  return new Lane({
+    retry: { initial: 1, max: 4, attempts: 1 },
+    atMostOnce: false,
+    replaceConnection,
+    onRetry: () => {},
+  });
 }
 
 function message(text: string): OutboundMessage {

@@ -3,10 +3,10 @@ import type { ToConfig } from '../../../bridge/config/config.js';
 import { mapMessage, orderKey, passes, scopeOf } from '../../../bridge/flow/mapping.js';
 import type { Message, OutboundMessage } from '../../../bridge/message/message.js';
 import { parseExpression } from '../../../bridge/routing/expression.js';
-import { parsePattern } from '../../../bridge/routing/pattern.js';
 import { parseTemplate } from '../../../bridge/routing/template.js';
+import { destination, ruleFrom } from '../../support/rules.js';
 
-const STAMP = { id: 'ID:bridge-1', now: 1_000 };
+const ARRIVAL = { id: 'ID:bridge-1', now: 1_000, redelivered: false };
 
 function chat(body: Message['body'], over: Partial<Message> = {}): Message {
   return {
@@ -20,26 +20,14 @@ function chat(body: Message['body'], over: Partial<Message> = {}): Message {
   };
 }
 
-function rule(over: Partial<ToConfig> = {}): ToConfig {
-  return {
-    kind: 'queue',
-    broker: 'b',
-    via: 'amqp',
-    name: parseTemplate('out'),
-    properties: new Map(),
-    persistent: true,
-    qos: 1,
-    retain: false,
-    ...over,
-  };
-}
+const rule = (over: Partial<ToConfig> = {}) => destination('queue', 'out', over);
 
 function map(
   message: Message,
   over: Partial<ToConfig> = {},
   captures = new Map<string, string>(),
 ): OutboundMessage {
-  return mapMessage(rule(over), message, scopeOf(message, captures), STAMP);
+  return mapMessage(rule(over), message, scopeOf(message, captures, ARRIVAL), ARRIVAL);
 }
 
 describe('a mapped body', () => {
@@ -109,10 +97,10 @@ describe('mapped properties and headers', () => {
     expect(map(message)).toMatchObject({
       correlationId: 'c-1',
       timestamp: 5,
-      id: STAMP.id,
+      id: ARRIVAL.id,
       persistent: true,
     });
-    expect(map(chat('x'))).toMatchObject({ timestamp: STAMP.now });
+    expect(map(chat('x'))).toMatchObject({ timestamp: ARRIVAL.now });
     const all = map(
       message,
       {
@@ -168,11 +156,11 @@ describe('a mapped destination name', () => {
 
 describe('where', () => {
   const passesFor = (where: string, message: Message) =>
-    passes({ where: parseExpression(where) }, scopeOf(message, new Map([['room', 'lobby']])));
+    passes({ where: parseExpression(where) }, scopeOf(message, new Map([['room', 'lobby']]), ARRIVAL));
 
   it('takes the messages for which it is true', () => {
     const message = chat(Buffer.from('{"type":"text","n":3}'), { properties: new Map([['kind', 'a']]) });
-    expect(passes({}, scopeOf(message, new Map()))).toBe(true);
+    expect(passes({}, scopeOf(message, new Map(), ARRIVAL))).toBe(true);
     expect(passesFor('body.type == "text" && room == "lobby"', message)).toBe(true);
     expect(passesFor('body.n > 3 || properties.kind == "b"', message)).toBe(false);
     expect(passesFor('message.qos == 1 && !message.retained && topic.startsWith("chat/")', message)).toBe(
@@ -206,26 +194,11 @@ describe('where', () => {
 });
 
 describe('an order key', () => {
-  const route = {
-    name: 'r',
-    enabled: true,
-    from: {
-      kind: 'mqtt',
-      broker: 'b',
-      via: 'mqtt',
-      pattern: parsePattern('mqtt', 'a'),
-      qos: 1,
-      session: 'durable',
-    },
-    to: [],
-    inFlight: 1,
-    retry: { initial: 1, max: 1 },
-    deadLetter: 'd',
-  } as const;
+  const route = ruleFrom('chat/{room}/messages');
 
   it('is the source address, or what the rule says, or again the address where that has no value', () => {
     const message = chat(Buffer.from('{"thread":"t1"}'));
-    const scope = scopeOf(message, new Map());
+    const scope = scopeOf(message, new Map(), ARRIVAL);
     expect(orderKey(route, message, scope)).toBe('chat/lobby/messages');
     expect(orderKey({ ...route, orderBy: parseTemplate('{body.thread}') }, message, scope)).toBe('t1');
     expect(orderKey({ ...route, orderBy: parseTemplate('{body.none}') }, message, scope)).toBe(

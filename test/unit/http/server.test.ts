@@ -29,6 +29,8 @@ const RUNNING: BridgeStatus = {
       state: 'running',
       received: 3,
       delivered: 2,
+      duplicates: 0,
+      lost: 0,
       filtered: 0,
       retried: 0,
       deadLettered: 0,

@@ -1,0 +1,81 @@
+import type { RouteConfig } from '../config/config.js';
+import { asBridgeError, BridgeError } from '../errors.js';
+import type { Message, OutboundMessage } from '../message/message.js';
+import { type Arrival, bodySize, dedupeKey, mapMessage, orderKey, passes, scopeOf } from './mapping.js';
+
+/** What a route makes of one message, before anything is sent. */
+export interface Plan {
+  readonly orderKey: string;
+  /** Of messages with the same key only the first is sent. */
+  readonly dedupeKey?: string;
+  readonly sends: readonly PlannedSend[];
+}
+
+/** What goes to one destination of the rule, or why nothing can. */
+export interface PlannedSend {
+  /** The destination's place in the rule's `to`. */
+  readonly to: number;
+  readonly result: OutboundMessage | BridgeError;
+}
+
+/**
+ * Maps the messages of one route; undefined for one that it does not want.
+ * @throws BridgeError, never transient, for one that it cannot judge or that is over a limit
+ */
+export type Planner = (
+  message: Message,
+  captures: ReadonlyMap<string, string>,
+  arrival: Arrival,
+) => Plan | undefined;
+
+/** The planner of a rule. It remembers the names that it has made, when the rule limits how many there may be. */
+export function plannerOf(route: RouteConfig): Planner {
+  const { limits } = route;
+  const admit = limits.destinations === undefined ? undefined : destinationLimit(limits.destinations);
+  return (message, captures, arrival) => {
+    const scope = scopeOf(message, captures, arrival);
+    if (!passes(route, scope)) return undefined;
+    if (limits.bytes !== undefined) checkSize(message, limits.bytes);
+    const key = dedupeKey(route, scope);
+    return {
+      orderKey: orderKey(route, message, scope),
+      ...(key === undefined ? {} : { dedupeKey: key }),
+      sends: route.to.map((to, index): PlannedSend => {
+        try {
+          const mapped = mapMessage(to, message, scope, arrival);
+          admit?.(mapped);
+          return {
+            to: index,
+            result: key === undefined ? mapped : { ...mapped, duplicateId: `${route.name}/${index}/${key}` },
+          };
+        } catch (error) {
+          return { to: index, result: asBridgeError(error, 'mapping-failed') };
+        }
+      }),
+    };
+  };
+}
+
+function checkSize(message: Message, limit: number): void {
+  const size = bodySize(message);
+  if (size > limit)
+    throw new BridgeError(
+      'limit-exceeded',
+      `the body has ${size} bytes, more than the ${limit} that limits.bytes of the rule takes`,
+    );
+}
+
+/** Remembers names, as many as the limit; throws for one more. */
+function destinationLimit(limit: number): (message: OutboundMessage) => void {
+  const known = new Set<string>();
+  return ({ to }) => {
+    const name = `${to.kind} ${to.name}`;
+    if (known.has(name)) return;
+    if (known.size >= limit)
+      throw new BridgeError(
+        'limit-exceeded',
+        `${name} would be one destination more than the ${limit} that limits.destinations of the rule takes`,
+      );
+    known.add(name);
+  };
+}

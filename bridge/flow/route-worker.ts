@@ -1,0 +1,177 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RouteConfig } from '../config/config.js';
+import { asBridgeError, BridgeError } from '../errors.js';
+import { type Address, describeAddress } from '../message/address.js';
+import type { Message } from '../message/message.js';
+import type { Log } from '../observability/log.js';
+import type { RouteStatus } from '../status.js';
+import { deadLetterOf } from './dead-letter.js';
+import type { Lanes } from './lanes.js';
+import type { Arrival } from './mapping.js';
+import { Pacer } from './pacer.js';
+import type { Plan, PlannedSend, Planner } from './plan.js';
+import { RecentKeys } from './recent-keys.js';
+
+/** Milliseconds before a dead letter that was refused is tried again; the wait doubles: it may cost the lane its connection. */
+const DEAD_LETTER_RETRY = { initial: 5_000, max: 300_000 };
+
+/** One route and where its messages go. */
+export interface FlowRoute {
+  readonly config: RouteConfig;
+  /** What to send for a message. */
+  readonly plan: Planner;
+  /** The lanes of each destination of the rule. */
+  readonly to: readonly Lanes[];
+  readonly deadLetter: { readonly address: Address; readonly lanes: Lanes };
+}
+
+/** What became of a message at one destination. Abandoned: not safe anywhere; its source keeps it. */
+type Fate = 'confirmed' | 'dead-lettered' | 'abandoned';
+
+type Counter = Exclude<keyof RouteStatus, 'name' | 'state' | 'reason'>;
+
+/** One message on its way through the route. */
+interface Passage {
+  readonly message: Message;
+  readonly orderKey: string;
+  readonly id: string;
+}
+
+/**
+ * One route at work on one message after another: plans, holds to the rule's limits, sends, and keeps as dead letter what can
+ * never be delivered. Memory: the flow bounds how many messages are in it at a time.
+ */
+export class RouteWorker {
+  readonly #counters: Record<Counter, number> = {
+    received: 0,
+    delivered: 0,
+    filtered: 0,
+    duplicates: 0,
+    lost: 0,
+    retried: 0,
+    deadLettered: 0,
+    inFlight: 0,
+  };
+  readonly #recent = new RecentKeys();
+  readonly #pacer: Pacer | undefined;
+  #refusal: BridgeError | undefined;
+  #stopping = false;
+
+  constructor(
+    readonly route: FlowRoute,
+    readonly log: Log,
+  ) {
+    const { rate } = route.config.limits;
+    this.#pacer = rate === undefined ? undefined : new Pacer(rate);
+  }
+
+  /** Why the last dead letter was not taken; until one is. */
+  get refusal(): BridgeError | undefined {
+    return this.#refusal;
+  }
+
+  counters(): Readonly<Record<Counter, number>> {
+    const retried = [...new Set(this.route.to)].reduce((sum, lanes) => sum + lanes.retried, 0);
+    return { ...this.#counters, retried };
+  }
+
+  /** What has not been sent yet is not sent any more. */
+  stop(): void {
+    this.#stopping = true;
+    this.#pacer?.stop();
+  }
+
+  /** Resolves true when the message is safe: confirmed by every destination, kept as a dead letter, or not wanted. */
+  async deliver(message: Message, captures: ReadonlyMap<string, string>, arrival: Arrival): Promise<boolean> {
+    this.#counters.received++;
+    this.#counters.inFlight++;
+    try {
+      return await this.#pass(message, captures, arrival);
+    } finally {
+      this.#counters.inFlight--;
+    }
+  }
+
+  /** The message is not safe, and its source was told before that it is. */
+  countLost(): void {
+    this.#counters.lost++;
+  }
+
+  /** Everything up to the first await happens in the turn of the delivery: lanes get messages in the order of arrival. */
+  async #pass(message: Message, captures: ReadonlyMap<string, string>, arrival: Arrival): Promise<boolean> {
+    let plan: Plan | undefined;
+    try {
+      plan = this.route.plan(message, captures, arrival);
+    } catch (cause) {
+      const passage = { message, orderKey: message.address.name, id: arrival.id };
+      return (await this.#keepAsDeadLetter(passage, asBridgeError(cause, 'mapping-failed'))) !== 'abandoned';
+    }
+    if (plan === undefined) {
+      this.#counters.filtered++;
+      return true;
+    }
+    const { dedupeKey, orderKey, sends } = plan;
+    const passage = { message, orderKey, id: arrival.id };
+    if (dedupeKey === undefined) return this.#sendAll(sends, passage);
+    const result = await this.#recent.once(dedupeKey, () => this.#sendAll(sends, passage));
+    if (result !== 'duplicate') return result;
+    this.#counters.duplicates++;
+    return true;
+  }
+
+  async #sendAll(sends: readonly PlannedSend[], passage: Passage): Promise<boolean> {
+    if (this.#pacer !== undefined && !(await this.#pacer.turn())) return false;
+    const fates = await Promise.all(sends.map((send) => this.#sendOne(send, passage)));
+    if (fates.every((fate) => fate === 'confirmed')) this.#counters.delivered++;
+    return !fates.includes('abandoned');
+  }
+
+  async #sendOne({ to, result }: PlannedSend, passage: Passage): Promise<Fate> {
+    try {
+      if (result instanceof BridgeError) throw result;
+      await this.#lanesOf(to).send(result, passage.orderKey);
+      return 'confirmed';
+    } catch (cause) {
+      const error = asBridgeError(cause, 'mapping-failed');
+      return error.transient ? 'abandoned' : this.#keepAsDeadLetter(passage, error);
+    }
+  }
+
+  #lanesOf(index: number): Lanes {
+    const lanes = this.route.to[index];
+    if (lanes === undefined) throw new RangeError(`no destination ${index} in ${this.route.config.name}`);
+    return lanes;
+  }
+
+  async #keepAsDeadLetter({ message, orderKey, id }: Passage, error: BridgeError): Promise<Fate> {
+    const { address, lanes } = this.route.deadLetter;
+    const route = this.route.config.name;
+    const fields = { route, from: describeAddress(message.address), code: error.code };
+    let bare = false;
+    let wait = DEAD_LETTER_RETRY.initial;
+    while (!this.#stopping) {
+      try {
+        await lanes.send(
+          deadLetterOf(message, { route, error, now: Date.now(), id, bare }, address),
+          orderKey,
+        );
+        this.#counters.deadLettered++;
+        this.#refusal = undefined;
+        this.log.warn('dead-lettered', { ...fields, reason: error.message });
+        return 'dead-lettered';
+      } catch (cause) {
+        const refusal = asBridgeError(cause, 'connection-lost');
+        if (refusal.transient) return 'abandoned';
+        this.#refusal = refusal;
+        this.log.error('dead letter refused, will try again', { ...fields, reason: refusal.message });
+        // First without what the message brought along, then again and again: nothing is given up.
+        if (bare) {
+          await delay(wait, undefined, { ref: false });
+          wait = Math.min(wait * 2, DEAD_LETTER_RETRY.max);
+        }
+        bare = true;
+      }
+    }
+    return 'abandoned';
+  }
+}
