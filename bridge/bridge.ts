@@ -131,7 +131,27 @@ function changesBetween(old: Config, next: Config, keptSessions: ReadonlySet<str
     changed: names.filter((name) => before.has(name) && !stays(name)),
     added: names.filter((name) => !before.has(name)),
     removed: [...before.keys()].filter((name) => !after.has(name)),
+    left: leftBehind(old, next),
   };
+}
+
+/** Durable MQTT sessions of the old rules that no new one resumes. They may hold messages, so nobody ends them. */
+function leftBehind(old: Config, next: Config): string[] {
+  const durable = (config: Config) =>
+    new Map(
+      [...sessionsOf(config)].flatMap(([name, [{ from }]]) => {
+        if (from.kind !== 'mqtt' || from.session !== 'durable') return [];
+        const clientId = `${brokerNamed(config, from.broker).clientId}-${name}`;
+        return [[`${from.broker} ${clientId}`, { broker: from.broker, clientId }] as const];
+      }),
+    );
+  const resumed = durable(next);
+  return [...durable(old)]
+    .filter(([key]) => !resumed.has(key))
+    .map(
+      ([, { broker, clientId }]) =>
+        `the broker ${broker} keeps the MQTT session ${clientId} and all that comes for it; to end it, connect once with that client id and a clean session`,
+    );
 }
 
 const sessionOf = (route: RouteConfig): string => route.from.connection ?? route.name;

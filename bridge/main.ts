@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import './heap.js';
+import { terminalIsGone } from './cli/hangup.js';
 import { onInterrupt } from './cli/interrupt.js';
 import { runCli } from './cli/program.js';
 
@@ -16,10 +17,20 @@ onInterrupt(
   () => process.exit(1),
 );
 
+let onHangup: (() => void) | undefined;
+const hadTerminal = process.stderr.isTTY === true;
+process.on('SIGHUP', () => {
+  if (onHangup === undefined || terminalIsGone(hadTerminal)) stop.abort('SIGHUP');
+  else onHangup();
+});
+
 const exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
-  terminal: process.stderr.isTTY === true,
+  terminal: hadTerminal,
   stop: stop.signal,
+  onHangup: (listener) => {
+    onHangup = listener;
+  },
   say: (line) => process.stdout.write(`${line}\n`),
   complain: (line) => process.stderr.write(`${line}\n`),
 });

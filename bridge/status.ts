@@ -46,6 +46,8 @@ export interface BridgeStatus {
   readonly startedAt: string;
   readonly connections: readonly ConnectionStatus[];
   readonly routes: readonly RouteStatus[];
+  /** Absent until the rules were read again for the first time. */
+  readonly lastReload?: ReloadOutcome;
 }
 
 /** What a reload does, by the names of routes. Routes of one `connection` change together. */
@@ -56,4 +58,19 @@ export interface RouteChanges {
   readonly changed: readonly string[];
   readonly added: readonly string[];
   readonly removed: readonly string[];
+  /** Sessions that their broker keeps, with all that comes for them, and that no rule reads any more; one sentence each. */
+  readonly left: readonly string[];
 }
+
+/** What became of an attempt to go over to what the mapping file says now. */
+export type ReloadOutcome =
+  | {
+      readonly ok: true;
+      /** ISO 8601. */
+      readonly at: string;
+      readonly changes: RouteChanges;
+      /** What the reload could not do, one sentence each. */
+      readonly notes: readonly string[];
+    }
+  /** The old rules go on. */
+  | { readonly ok: false; readonly at: string; readonly problems: readonly string[] };

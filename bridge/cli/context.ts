@@ -5,6 +5,8 @@ export interface Context {
   readonly terminal: boolean;
   /** Aborts when the process is asked to end; its reason is the signal's name. */
   readonly stop: AbortSignal;
+  /** From now on an operator's SIGHUP calls this instead of ending the process. */
+  readonly onHangup: (listener: () => void) => void;
   /** One line of a command's answer. */
   readonly say: (line: string) => void;
   /** One line about a problem. */

@@ -3,7 +3,7 @@ export interface SignalSource {
   on(signal: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown;
 }
 
-const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM'];
 
 /** Milliseconds in which signals count as one: npm passes a terminal's Ctrl-C on to a process that already has it. */
 const ONE_PRESS = 1000;

@@ -6,10 +6,14 @@ import { serve } from './serve.js';
 /** Milliseconds for what is in flight to be confirmed and settled: under the 10 s that container engines give. */
 const DRAIN = 8000;
 
-/** Runs the bridge until the process is asked to end, then drains it. A broker that is down does not end it. */
+/**
+ * Runs the bridge until the process is asked to end, then drains it. A broker that is down does not end it; SIGHUP makes it read
+ * its mapping file again.
+ */
 export async function run(file: string, log: Log, context: Context): Promise<ExitCode> {
   const config = await loadMapping(file, context.env, context.complain);
-  const serving = await serve(config, log);
+  const serving = await serve(config, { file, env: context.env }, log);
+  context.onHangup(() => void serving.reload('signal'));
   log.info('bridge.started', { mapping: file, routes: config.routes.length, httpPort: serving.httpPort });
   const signal = await stopped(context.stop);
   log.info('bridge.stopping', { signal, deadlineMs: DRAIN });

@@ -1,13 +1,16 @@
 import { createBridge } from '../bridge.js';
 import type { Config } from '../config/config.js';
-import { startHttp } from '../http/server.js';
+import { type HttpServer, startHttp } from '../http/server.js';
 import type { Log } from '../observability/log.js';
 import type { BridgeStatus } from '../status.js';
+import { createReloader, type MappingSource, type Reloader } from './reload.js';
 
 /** A bridge with its health page, at work. */
 export interface Serving {
   readonly httpPort: number;
   status(): BridgeStatus;
+  /** See `Reloader.reload`. */
+  readonly reload: Reloader['reload'];
   /** Drains within about `deadlineMs` milliseconds, then closes HTTP: health tells of the drain until its end. */
   stop(deadlineMs: number): Promise<void>;
 }
@@ -16,18 +19,30 @@ export interface Serving {
 const HTTP_CLOSE = 500;
 
 /**
- * Starts both. Resolves while the bridge is still connecting.
+ * Starts both, and follows the file that the rules came from. Resolves while the bridge is still connecting.
  * @throws BridgeError missing-prerequisite when the HTTP port is taken; nothing is left running then
  */
-export async function serve(config: Config, log: Log): Promise<Serving> {
+export async function serve(config: Config, source: MappingSource, log: Log): Promise<Serving> {
   const bridge = createBridge(config, log);
-  const status = () => bridge.status();
-  const http = await startHttp({ config: config.http, status, log });
+  const reloader = createReloader(source, bridge, config, log);
+  const status = (): BridgeStatus => {
+    const { last } = reloader;
+    return { ...bridge.status(), ...(last === undefined ? {} : { lastReload: last }) };
+  };
+  let http: HttpServer;
+  try {
+    http = await startHttp({ config: config.http, status, reload: () => reloader.reload('http'), log });
+  } catch (error) {
+    reloader.stop();
+    throw error;
+  }
   bridge.start();
   return {
     httpPort: http.port,
     status,
+    reload: (cause) => reloader.reload(cause),
     stop: async (deadlineMs) => {
+      reloader.stop();
       await bridge.stop(deadlineMs);
       await atMost(HTTP_CLOSE, http.close());
     },

@@ -32,7 +32,8 @@ export async function up(options: UpOptions, context: Context): Promise<ExitCode
   const ports = readPorts(env);
   const accounts = await readAccounts(join(checkout.broker, 'users.properties'));
   const login = bridgeLogin(env, accounts);
-  const config = await loadMapping(checkout.chatMapping, mappingEnv(env, ports, login), complain);
+  const mapping = { file: checkout.chatMapping, env: mappingEnv(env, ports, login) };
+  const config = await loadMapping(mapping.file, mapping.env, complain);
 
   const plan = await makePlan(ports, login);
   if (plan.kind === 'refuse') {
@@ -46,7 +47,7 @@ export async function up(options: UpOptions, context: Context): Promise<ExitCode
   try {
     const answers = brokerAnswers(broker, ports, login, stop).then(() => true);
     if ((await unlessStopped(answers, stop)) === undefined) return stoppedEarly(context);
-    const serving = await serve(config, options.log);
+    const serving = await serve(config, mapping, options.log);
     try {
       await becomesReady(serving, stop);
       const people = accounts.filter(({ username }) => username !== login.username);

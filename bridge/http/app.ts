@@ -1,22 +1,24 @@
 import express, { type Express } from 'express';
 import type { HttpConfig } from '../config/config.js';
 import type { Log } from '../observability/log.js';
-import type { BridgeStatus } from '../status.js';
+import type { BridgeStatus, ReloadOutcome } from '../status.js';
 import { errorHandler, notFound } from './errors.js';
 import { securityHeaders } from './headers.js';
+import { localOnly } from './local-only.js';
 import { isReady, reasonsOf } from './reasons.js';
 import { newRoomId } from './room-id.js';
 
 export interface AppOptions {
   readonly config: HttpConfig;
   readonly status: () => BridgeStatus;
+  readonly reload: () => Promise<ReloadOutcome>;
   readonly log: Log;
   /** Directory with the built chat page. */
   readonly webRoot: string;
 }
 
-/** Every path the bridge answers (design.md, section 6). It reads the status and touches no flow. */
-export function createApp({ config, status, log, webRoot }: AppOptions): Express {
+/** Every path the bridge answers (design.md, section 6). It reads the status and asks for a reload; it touches no flow. */
+export function createApp({ config, status, reload, log, webRoot }: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.use(securityHeaders(config.chat));
@@ -42,6 +44,10 @@ export function createApp({ config, status, log, webRoot }: AppOptions): Express
   });
   app.get('/api/routes', (_request, response) => {
     response.json(status().routes);
+  });
+  app.post('/api/reload', localOnly, async (_request, response) => {
+    const outcome = await reload();
+    response.status(outcome.ok ? 200 : 422).json(outcome);
   });
   app.post('/api/rooms', (_request, response) => {
     response.status(201).json({ id: newRoomId() });

@@ -3,12 +3,14 @@ import { fileURLToPath } from 'node:url';
 import type { HttpConfig } from '../config/config.js';
 import { asBridgeError, BridgeError } from '../errors.js';
 import type { Log } from '../observability/log.js';
-import type { BridgeStatus } from '../status.js';
+import type { BridgeStatus, ReloadOutcome } from '../status.js';
 import { createApp } from './app.js';
 
 export interface HttpOptions {
   readonly config: HttpConfig;
   readonly status: () => BridgeStatus;
+  /** Reads the mapping file again; never rejects. */
+  readonly reload: () => Promise<ReloadOutcome>;
   readonly log: Log;
   /** Directory with the built chat page; by default the one that `npm run build` makes. */
   readonly webRoot?: string;
@@ -37,9 +39,10 @@ const BUILT_PAGE = import.meta.url.endsWith('.ts') ? '../../dist/web' : '../../w
  * Serves health, the small API and the chat page.
  * Rejects with `missing-prerequisite` when the address cannot be listened on, naming it and its setting.
  */
-export async function startHttp({ config, status, log, webRoot }: HttpOptions): Promise<HttpServer> {
+export async function startHttp({ webRoot, ...options }: HttpOptions): Promise<HttpServer> {
+  const { config, log } = options;
   const root = webRoot ?? fileURLToPath(new URL(BUILT_PAGE, import.meta.url));
-  const server = createServer(LIMITS, createApp({ config, status, log, webRoot: root }));
+  const server = createServer(LIMITS, createApp({ ...options, webRoot: root }));
   server.maxConnections = MAX_CONNECTIONS;
   let closing = false;
   // A kept-alive connection would otherwise outlive close(): it was busy when the idle ones were closed.

@@ -37,6 +37,7 @@ beforeAll(async () => {
   server = await startHttp({
     config: { host: '127.0.0.1', port: 0, chat: `ws://127.0.0.1:${broker.ports.ws}` },
     status: () => ({ ready: true, state: 'running', startedAt, connections: [], routes: [] }),
+    reload: () => Promise.reject(new Error('nobody reloads here')),
     log: silentLog,
     webRoot,
   });

@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import mqtt from 'mqtt';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { connectAmqp } from '../../bridge/connectors/amqp/connect.js';
-import { endpointOf } from '../contract/brokers-under-test.js';
+import { accountFor } from '../support/accounting.js';
 import { brokerEnvironment } from '../support/bridge.js';
 import { freePort, startArtemis, startClassic, type TestBroker } from '../support/brokers.js';
 import { eventually } from '../support/eventually.js';
@@ -23,7 +22,6 @@ const MESSAGES = 3_000;
 const IN_FLIGHT = 200;
 const KILLS = 3;
 
-/** As Jepsen's total queue judges: what was acknowledged to the sender arrives, and nothing else does. */
 describe.each(BROKERS)(
   'a bridge that is killed while it works, on $type via $via',
   ({ type, via, start }) => {
@@ -72,7 +70,10 @@ describe.each(BROKERS)(
         await sent;
       }
 
-      const { arrived, duplicates, reordered } = await readAll(broker, `${id}.out`);
+      const { arrived, duplicates, reordered } = await accountFor(broker, `${id}.out`, {
+        rooms: ROOMS,
+        count: MESSAGES,
+      });
       expect({ arrived: arrived.size, reordered }).toEqual({ arrived: MESSAGES, reordered: 0 });
       // As many again may be confirmed and not acknowledged: PUBACKs leave in the order of arrival.
       expect(duplicates).toBeLessThanOrEqual(KILLS * 2 * IN_FLIGHT);
@@ -114,31 +115,4 @@ async function publishPart(broker: TestBroker, id: string, part: number): Promis
   };
   await Promise.all(Array.from({ length: ROOMS }, (_, number) => room(number)));
   await client.endAsync();
-}
-
-/** Everything on the queue until every message has come, counted. */
-async function readAll(broker: TestBroker, queue: string) {
-  const arrived = new Set<number>();
-  const newest = new Map<number, number>();
-  let duplicates = 0;
-  let reordered = 0;
-  const endpoint = { ...endpointOf(broker, 'amqp'), clientId: uniqueName('reader') };
-  const connection = await connectAmqp(endpoint, new AbortController().signal);
-  const levels = queue.split('.').map((literal) => ({ literal }));
-  const source = await connection.source(
-    { kind: 'queue', pattern: { kind: 'queue', levels }, window: 100 },
-    (delivery) => {
-      const { n } = JSON.parse(String(delivery.message.body)) as { n: number };
-      if (arrived.has(n)) duplicates++;
-      else if (n < (newest.get(n % ROOMS) ?? -1)) reordered++;
-      else newest.set(n % ROOMS, n);
-      arrived.add(n);
-      delivery.settle('accepted');
-      source.grant(1);
-    },
-  );
-  source.grant(100);
-  await eventually(() => arrived.size >= MESSAGES, 60_000);
-  await connection.close();
-  return { arrived, duplicates, reordered };
 }

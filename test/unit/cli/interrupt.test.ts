@@ -34,10 +34,4 @@ describe('onInterrupt', () => {
     at(3000, 'SIGINT');
     expect(calls).toEqual(['first SIGTERM', 'again SIGINT']);
   });
-
-  it('ends on a closed terminal too', () => {
-    const { calls, at } = watch();
-    at(0, 'SIGHUP');
-    expect(calls).toEqual(['first SIGHUP']);
-  });
 });

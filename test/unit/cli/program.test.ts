@@ -17,6 +17,7 @@ async function cli(...args: string[]) {
     env: {},
     terminal: false,
     stop: AbortSignal.abort('SIGTERM'),
+    onHangup: () => {},
     say: (line) => out.push(line),
     complain: (line) => err.push(line),
   });

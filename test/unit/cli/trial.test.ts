@@ -32,6 +32,7 @@ async function cli(mapping: string, command: string, ...args: string[]) {
     env: {},
     terminal: false,
     stop: AbortSignal.abort('SIGTERM'),
+    onHangup: () => {},
     say: (line) => out.push(line),
     complain: (line) => err.push(line),
   });

@@ -46,7 +46,8 @@ describe('the tests in a mapping file that ships', () => {
     const lines: string[] = [];
     const say = (line: string) => void lines.push(line);
     const stop = new AbortController().signal;
-    await runCli(['test', at(`mappings/${name}`)], { env: {}, terminal: false, stop, say, complain: say });
+    const context = { env: {}, terminal: false, stop, onHangup: () => {}, say, complain: say };
+    await runCli(['test', at(`mappings/${name}`)], context);
     expect(lines.at(-1)).toMatch(/^[1-9]\d* passed, 0 failed$/);
   });
 });

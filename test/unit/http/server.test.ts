@@ -1,4 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import type { HttpConfig } from '../../../bridge/config/config.js';
 import { BridgeError } from '../../../bridge/errors.js';
 import { type HttpServer, startHttp } from '../../../bridge/http/server.js';
 import { type Fields, type Log, silentLog } from '../../../bridge/observability/log.js';
-import type { BridgeStatus } from '../../../bridge/status.js';
+import type { BridgeStatus, ReloadOutcome } from '../../../bridge/status.js';
 
 const RUNNING: BridgeStatus = {
   ready: true,
@@ -72,12 +73,26 @@ afterEach(async () => {
 interface Given {
   readonly status?: () => BridgeStatus;
   readonly config?: Partial<HttpConfig>;
+  readonly reload?: () => Promise<ReloadOutcome>;
   readonly log?: Log;
 }
 
+const UNCHANGED: ReloadOutcome = {
+  ok: true,
+  at: '2026-01-01T00:00:02.000Z',
+  changes: { unchanged: ['room-to-jms'], changed: [], added: [], removed: [], left: [] },
+  notes: [],
+};
+
 /** A running server; the answer fetches a path from it. */
-async function serving({ status = () => RUNNING, config = {}, log = silentLog }: Given = {}) {
-  server = await startHttp({ config: { host: '127.0.0.1', port: 0, ...config }, status, log, webRoot });
+async function serving({
+  status = () => RUNNING,
+  config = {},
+  reload = async () => UNCHANGED,
+  log = silentLog,
+}: Given = {}) {
+  const address = { host: '127.0.0.1', port: 0, ...config };
+  server = await startHttp({ config: address, status, reload, log, webRoot });
   const base = `http://127.0.0.1:${server.port}`;
   return (path: string, init?: RequestInit) => fetch(base + path, init);
 }
@@ -250,6 +265,46 @@ describe('errors', () => {
   });
 });
 
+describe('POST /api/reload', () => {
+  it('answers what the reload did', async () => {
+    const get = await serving();
+    const answer = await get('/api/reload', { method: 'POST' });
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual(UNCHANGED);
+  });
+
+  it('answers 422 with every problem when the file is not valid', async () => {
+    const refused: ReloadOutcome = { ok: false, at: UNCHANGED.at, problems: ['f.yaml:1:1: error: no'] };
+    const get = await serving({ reload: async () => refused });
+    const answer = await get('/api/reload', { method: 'POST' });
+    expect(answer.status).toBe(422);
+    expect(await answer.json()).toEqual(refused);
+  });
+
+  it.each([
+    ['a page of another site', { 'Sec-Fetch-Site': 'cross-site' }],
+    ['a name that was made to point here', { Host: 'evil.example' }],
+  ])('does nothing for %s', async (_, headers) => {
+    let reloads = 0;
+    await serving({
+      reload: async () => {
+        reloads++;
+        return UNCHANGED;
+      },
+    });
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const options = { port: server?.port, path: '/api/reload', method: 'POST', headers };
+      request({ host: '127.0.0.1', ...options }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      })
+        .on('error', reject)
+        .end();
+    });
+    expect({ status, reloads }).toEqual({ status: 403, reloads: 0 });
+  });
+});
+
 describe('start and close', () => {
   it('names address and setting when the port is in use', async () => {
     await serving();
@@ -257,6 +312,7 @@ describe('start and close', () => {
     const second = startHttp({
       config: { host: '127.0.0.1', port },
       status: () => RUNNING,
+      reload: async () => UNCHANGED,
       log: silentLog,
       webRoot,
     });
