@@ -1,5 +1,4 @@
-import type { BrokerConfig, Config, RouteConfig, ToConfig } from './config/config.js';
-import { fingerprint } from './config/fingerprint.js';
+import type { BrokerConfig, Config, RouteConfig } from './config/config.js';
 import { connectAmqp } from './connectors/amqp/connect.js';
 import type { Connect, Endpoint, Protocol } from './connectors/connector.js';
 import { flavourOf } from './connectors/flavours/flavour.js';
@@ -8,9 +7,18 @@ import { connectStomp } from './connectors/stomp/connect.js';
 import { BridgeError } from './errors.js';
 import { Flow, type FlowRoute } from './flow/flow.js';
 import { Lanes } from './flow/lanes.js';
-import { plannerOf } from './flow/plan.js';
 import type { Address } from './message/address.js';
 import type { Log } from './observability/log.js';
+import {
+  brokerNamed,
+  changesBetween,
+  clientIdOf,
+  Exchanges,
+  fingerprintOf,
+  type SessionRoute,
+  type SessionRoutes,
+  sessionsOf,
+} from './sessions.js';
 import type { BridgeStatus, RouteChanges, RouteStatus } from './status.js';
 
 /** Milliseconds for one attempt to connect. */
@@ -40,9 +48,8 @@ export interface Bridge {
   status(): BridgeStatus;
 }
 
-/** One source session with its routes, as it runs. */
+/** One source session, as it runs. */
 interface Session {
-  readonly routes: readonly RouteConfig[];
   readonly fingerprint: string;
   readonly flow: Flow;
 }
@@ -55,7 +62,8 @@ export function createBridge(config: Config, log: Log): Bridge {
   let state: BridgeStatus['state'] = 'starting';
   let working: Promise<unknown> = Promise.resolve();
   const isStopping = () => state === 'draining' || state === 'stopped';
-  for (const [name, routes] of sessionsOf(config))
+  const exchanges = new Exchanges();
+  for (const [name, routes] of sessionsOf(config, exchanges))
     sessions.set(name, createSession(name, routes, config, log));
 
   const change = async (next: Config, deadline: number): Promise<RouteChanges> => {
@@ -64,7 +72,7 @@ export function createBridge(config: Config, log: Log): Bridge {
         'missing-prerequisite',
         'the bridge is stopping; its rules do not change any more',
       );
-    const wanted = sessionsOf(next);
+    const wanted = sessionsOf(next, exchanges);
     const stays = ([name, session]: [string, Session]) => {
       const routes = wanted.get(name);
       return routes !== undefined && fingerprintOf(routes, next) === session.fingerprint;
@@ -118,81 +126,11 @@ export function createBridge(config: Config, log: Log): Bridge {
   };
 }
 
-/** What becomes of each route, by name. */
-function changesBetween(old: Config, next: Config, keptSessions: ReadonlySet<string>): RouteChanges {
-  const running = (config: Config) =>
-    new Map(config.routes.filter(({ enabled }) => enabled).map((route) => [route.name, sessionOf(route)]));
-  const before = running(old);
-  const after = running(next);
-  const names = [...after.keys()];
-  const stays = (name: string) => keptSessions.has(after.get(name) ?? '');
-  return {
-    unchanged: names.filter((name) => before.has(name) && stays(name)),
-    changed: names.filter((name) => before.has(name) && !stays(name)),
-    added: names.filter((name) => !before.has(name)),
-    removed: [...before.keys()].filter((name) => !after.has(name)),
-    left: leftBehind(old, next),
-  };
+function createSession(name: string, routes: SessionRoutes, config: Config, log: Log): Session {
+  return { fingerprint: fingerprintOf(routes, config), flow: createFlow(name, routes, config, log) };
 }
 
-/** Durable MQTT sessions of the old rules that no new one resumes. They may hold messages, so nobody ends them. */
-function leftBehind(old: Config, next: Config): string[] {
-  const durable = (config: Config) =>
-    new Map(
-      [...sessionsOf(config)].flatMap(([name, [{ from }]]) => {
-        if (from.kind !== 'mqtt' || from.session !== 'durable') return [];
-        const clientId = `${brokerNamed(config, from.broker).clientId}-${name}`;
-        return [[`${from.broker} ${clientId}`, { broker: from.broker, clientId }] as const];
-      }),
-    );
-  const resumed = durable(next);
-  return [...durable(old)]
-    .filter(([key]) => !resumed.has(key))
-    .map(
-      ([, { broker, clientId }]) =>
-        `the broker ${broker} keeps the MQTT session ${clientId} and all that comes for it; to end it, connect once with that client id and a clean session`,
-    );
-}
-
-const sessionOf = (route: RouteConfig): string => route.from.connection ?? route.name;
-
-/** All that a session is made of. */
-function fingerprintOf(routes: readonly RouteConfig[], config: Config): string {
-  const names = new Set(routes.flatMap(({ from, to }) => [from.broker, ...to.map(({ broker }) => broker)]));
-  return fingerprint(
-    routes,
-    [...names].map((name) => brokerNamed(config, name)),
-  );
-}
-
-function createSession(
-  name: string,
-  routes: readonly [RouteConfig, ...RouteConfig[]],
-  config: Config,
-  log: Log,
-): Session {
-  return { routes, fingerprint: fingerprintOf(routes, config), flow: createFlow(name, routes, config, log) };
-}
-
-/** Routes that name the same `connection` share one source session; every other route has its own. */
-function sessionsOf({ routes }: Config): Map<string, [RouteConfig, ...RouteConfig[]]> {
-  const groups = new Map<string, [RouteConfig, ...RouteConfig[]]>();
-  for (const route of routes) {
-    if (!route.enabled) continue;
-    const name = sessionOf(route);
-    const group = groups.get(name);
-    if (group === undefined) groups.set(name, [route]);
-    else group.push(route);
-  }
-  return groups;
-}
-
-function createFlow(
-  name: string,
-  routes: readonly [RouteConfig, ...RouteConfig[]],
-  config: Config,
-  log: Log,
-): Flow {
+function createFlow(name: string, routes: SessionRoutes, config: Config, log: Log): Flow {
   const pool = new Map<string, Lanes>();
   const lanesFor = ({ broker, via }: { broker: string; via: Protocol }, count?: number): Lanes => {
     const key = `${broker} over ${via}`;
@@ -209,34 +147,34 @@ function createFlow(
       ),
       connect: CONNECT[via],
       window: LANE_WINDOW,
-      retry: routes[0].retry,
-      atMostOnce: routes[0].delivery === 'at-most-once',
+      retry: routes[0].config.retry,
+      atMostOnce: routes[0].config.delivery === 'at-most-once',
       onOpen: () => flow.laneOpened(),
       log,
     });
     pool.set(key, lanes);
     return lanes;
   };
-  const flowRoutes = routes.map((route) => ({
-    config: route,
-    plan: plannerOf(route),
-    to: route.to.map((to) => lanesFor(to)),
+  const flowRoutes = routes.map(({ outputs, ...route }) => ({
+    ...route,
+    outputs,
+    to: outputs.map((output) => lanesFor(output)),
   }));
   // After every destination has its lanes, so that dead letters share them where they can.
-  const withDeadLetters = flowRoutes.map((route): FlowRoute => {
-    const place = deadLetterPlace(route.config, config);
+  const withDeadLetters = flowRoutes.map(({ outputs, ...route }): FlowRoute => {
+    const place = deadLetterPlace(route.config, outputs, config);
     return { ...route, deadLetter: { address: place.address, lanes: lanesFor(place, 1) } };
   });
   const [first, ...rest] = withDeadLetters;
   if (first === undefined) throw new RangeError('a flow needs at least one route');
 
-  const { from } = routes[0];
+  const { from } = routes[0].config;
   const source = brokerNamed(config, from.broker);
   const flow = new Flow({
     name,
     routes: [first, ...rest],
     endpoint: endpointOf(source, from.via, {
-      clientId: `${source.clientId}-${name}`,
+      clientId: clientIdOf(source, name),
       cleanSession: from.session === 'clean',
     }),
     connect: CONNECT[from.via],
@@ -252,16 +190,17 @@ function createFlow(
  */
 function deadLetterPlace(
   route: RouteConfig,
+  outputs: SessionRoute['outputs'],
   config: Config,
 ): { broker: string; via: Protocol; address: Address } {
-  const ends: readonly Pick<ToConfig, 'broker' | 'via'>[] = [...route.to, route.from];
+  const ends = [...outputs, route.from];
   for (const { broker } of ends) {
     const { jmsVia } = flavourOf(brokerNamed(config, broker).type);
     if (jmsVia === undefined) continue;
     const via = ends.find((end) => end.broker === broker && end.via !== 'mqtt')?.via ?? jmsVia.to;
     return { broker, via, address: { kind: 'queue', name: route.deadLetter } };
   }
-  const broker = route.to[0]?.broker ?? route.from.broker;
+  const broker = outputs[0]?.broker ?? route.from.broker;
   return { broker, via: 'mqtt', address: { kind: 'mqtt', name: route.deadLetter.replaceAll('.', '/') } };
 }
 
@@ -284,13 +223,6 @@ function endpointOf(
     connectTimeout: CONNECT_TIMEOUT,
     idleTimeout: IDLE_TIMEOUT,
   };
-}
-
-function brokerNamed(config: Config, name: string): BrokerConfig {
-  const broker = config.brokers.get(name);
-  if (broker === undefined)
-    throw new BridgeError('configuration-invalid', `there is no broker named ${name}`);
-  return broker;
 }
 
 function disabledStatus({ name }: RouteConfig): RouteStatus {

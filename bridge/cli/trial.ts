@@ -1,6 +1,7 @@
 import type { Config, RouteConfig, ToConfig } from '../config/config.js';
 import { flavourOf } from '../connectors/flavours/flavour.js';
 import { asBridgeError, BridgeError } from '../errors.js';
+import { Exchange, isRequestRoute } from '../flow/exchange.js';
 import { plannerOf } from '../flow/plan.js';
 import type { Address } from '../message/address.js';
 import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
@@ -52,7 +53,8 @@ function verdictOf(
   if (match === undefined) return noMatch(route, given.address);
   const arrival = { id: 'ID:trial', now: Date.now(), redelivered: false };
   try {
-    const plan = plannerOf(route)(message, match.captures, arrival);
+    const planner = isRequestRoute(route) ? new Exchange(route).planRequest : plannerOf(route);
+    const plan = planner(message, match.captures, arrival);
     if (plan === undefined) return { kind: 'filtered', captures: match.captures };
     const results = plan.sends.flatMap(({ to: index, result }) => {
       const to = route.to[index];

@@ -10,14 +10,26 @@ import type {
   Config,
   FromConfig,
   HostPort,
+  OutputConfig,
+  ReplyConfig,
+  ReplyTarget,
   RouteConfig,
   TestCase,
   ToConfig,
 } from './config.js';
 import { parseDestination } from './destination.js';
 import { milliseconds } from './duration.js';
-import { addressOf, brokerOf, destinationsOf, KINDS, protocolsOf, viaOf } from './resolve.js';
-import type { BrokerInput, FromInput, Mapping, RouteInput, TestInput, ToInput } from './schema.js';
+import { addressOf, brokerOf, KINDS, listOf, protocolsOf, viaOf } from './resolve.js';
+import type {
+  BrokerInput,
+  FromInput,
+  Mapping,
+  ReplyInput,
+  ReplyTargetInput,
+  RouteInput,
+  TestInput,
+  ToInput,
+} from './schema.js';
 
 /** Turns a mapping without errors into a Config. `tls` has the files of each broker, already read. */
 export function buildConfig(mapping: Mapping, tls: ReadonlyMap<string, TlsOptions>): Config {
@@ -75,7 +87,7 @@ function buildRoute(name: string, route: RouteInput, mapping: Mapping): RouteCon
     name,
     enabled,
     from: buildFrom(route.from, mapping),
-    to: destinationsOf(route.to).map((to) => buildTo(to, mapping)),
+    to: listOf(route.to).map((to) => buildTo(to, mapping)),
     inFlight,
     delivery,
     retry: {
@@ -91,6 +103,10 @@ function buildRoute(name: string, route: RouteInput, mapping: Mapping): RouteCon
     deadLetter,
     ...optional('dedupe', template(route.dedupe)),
     ...optional('orderBy', template(route.orderBy)),
+    ...optional(
+      'reply',
+      route.reply === undefined ? undefined : buildReply(route.reply, route.from, mapping),
+    ),
     ...optional('where', route.where === undefined ? undefined : parseExpression(route.where)),
   };
 }
@@ -113,28 +129,63 @@ function buildFrom(from: FromInput, mapping: Mapping): FromConfig {
 
 function buildTo(to: ToInput, mapping: Mapping): ToConfig {
   const { kind, text, broker, via } = place('to', to, mapping);
-  const { persistent, qos, retain, priority, ttl } = to;
   return {
     kind,
+    name: parseDestination(kind, text),
+    ...buildOutput(to, broker, via),
+    ...optional('correlationId', template(to.correlationId)),
+    ...optional('replyTo', buildReplyTo(to.replyTo)),
+    ...optional('group', template(to.group)),
+  };
+}
+
+/** How a message goes out to a place of a broker. */
+function buildOutput(output: ToInput | ReplyTargetInput, broker: string, via: Protocol): OutputConfig {
+  const { copyProperties, persistent, qos, retain, priority, ttl } = output;
+  return {
     broker,
     via,
-    name: parseDestination(kind, text),
     properties: new Map(
-      Object.entries(to.properties ?? {}).map(([property, value]) => [property, parseTemplate(value)]),
+      Object.entries(output.properties ?? {}).map(([property, value]) => [property, parseTemplate(value)]),
     ),
-    copyProperties: to.copyProperties,
+    copyProperties,
     persistent,
     qos,
     retain,
-    ...optional('as', to.as),
-    ...optional('body', template(to.body)),
-    ...optional('group', template(to.group)),
-    ...optional('type', template(to.type)),
-    ...optional('correlationId', template(to.correlationId)),
-    ...optional('replyTo', buildReplyTo(to.replyTo)),
+    ...optional('as', output.as),
+    ...optional('body', template(output.body)),
+    ...optional('type', template(output.type)),
     ...optional('priority', priority),
     ...optional('ttl', ttl === undefined ? undefined : milliseconds(ttl)),
   };
+}
+
+function buildReply(reply: ReplyInput, asker: FromInput, mapping: Mapping): ReplyConfig {
+  const { within, pending } = reply;
+  return {
+    from: buildFrom(reply.from, mapping),
+    to: listOf(reply.to).map((target) => buildReplyTarget(target, asker, mapping)),
+    within: milliseconds(within),
+    pending,
+    ...optional('id', template(reply.id)),
+    ...optional('replyTo', template(reply.replyTo)),
+    ...optional('correlationId', template(reply.correlationId)),
+  };
+}
+
+/** Answers go to the broker that the requests come from. */
+function buildReplyTarget(target: ReplyTargetInput, asker: FromInput, mapping: Mapping): ReplyTarget {
+  const address = addressOf(target);
+  const broker = brokerOf(asker, Object.keys(mapping.brokers));
+  const type = broker === undefined ? undefined : mapping.brokers[broker]?.type;
+  const kind = address?.kind ?? target.temporary;
+  const via = kind === undefined || type === undefined ? undefined : viaOf('to', target, kind, type);
+  if (broker === undefined || via === undefined)
+    throw new Error('a reply target without an address, a broker or a protocol was let through');
+  const output = buildOutput(target, broker, via);
+  if (address !== undefined)
+    return { ...output, allows: { pattern: parsePattern(address.kind, address.text) } };
+  return { ...output, allows: { temporary: target.temporary ?? 'queue' } };
 }
 
 function buildReplyTo(replyTo: ToInput['replyTo']): ToConfig['replyTo'] {

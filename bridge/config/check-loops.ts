@@ -2,7 +2,7 @@ import type { AddressKind } from '../message/address.js';
 import { parsePattern } from '../routing/pattern.js';
 import { AddressSets, levelsOfPattern, levelsOfTemplate } from './address-set.js';
 import { parseDestination } from './destination.js';
-import { addressOf, brokerOf, destinationsOf } from './resolve.js';
+import { addressOf, brokerOf, listOf } from './resolve.js';
 import type { Mapping, RouteInput } from './schema.js';
 import { type Node, nodeAt, type Report } from './source.js';
 
@@ -17,8 +17,67 @@ interface Rule {
 /** A step from a rule to one that takes what it sends. */
 interface Step {
   readonly next: Rule;
-  /** Which destination. */
+  /** Which destination; of an answer, which place that an asker may name. */
   readonly to: number;
+  readonly answer?: true;
+}
+
+type SpaceOf = (broker: string, kind: AddressKind) => string;
+
+/** An asker can have its answer sent to wherever its rule allows, so what reads there is fed by that rule. */
+function answerSteps(
+  { from, reply }: RouteInput,
+  sources: AddressSets<Rule>,
+  brokers: readonly string[],
+  spaceOf: SpaceOf,
+): Step[] {
+  const broker = brokerOf(from, brokers);
+  if (reply === undefined || broker === undefined) return [];
+  return listOf(reply.to).flatMap((target, to) => {
+    const address = addressOf(target);
+    if (address === undefined) return [];
+    const levels = levelsOfPattern(parsePattern(address.kind, address.text));
+    const space = spaceOf(broker, address.kind);
+    return [...sources.meeting(space, levels)].map((next) => ({ next, to, answer: true as const }));
+  });
+}
+
+/** Answers come to a place of their own: what another rule takes from there is no answer any more, nor is what it sends there one. */
+function checkAnswers(
+  rules: readonly Rule[],
+  sources: AddressSets<Rule>,
+  {
+    brokers,
+    spaceOf,
+    root,
+    report,
+  }: {
+    readonly brokers: readonly string[];
+    readonly spaceOf: SpaceOf;
+    readonly root: Node;
+    readonly report: Report;
+  },
+): void {
+  const answers = new AddressSets<Rule>();
+  for (const rule of rules) {
+    const from = rule.route.reply?.from;
+    const address = from && addressOf(from);
+    const broker = from && brokerOf(from, brokers);
+    const node = nodeAt(root, ['routes', rule.name, 'reply', 'from', address?.kind ?? '']);
+    if (address === undefined || broker === undefined || node === undefined) continue;
+    const space = spaceOf(broker, address.kind);
+    const levels = levelsOfPattern(parsePattern(address.kind, address.text));
+    const [reader] = sources.meeting(space, levels);
+    const [other] = answers.meeting(space, levels);
+    answers.add(space, levels, rule);
+    if (reader !== undefined)
+      report.at(node, `the route "${reader.name}" reads this too; answers need a place of their own`);
+    else if (other !== undefined)
+      report.at(
+        node,
+        `answers for the route "${other.name}" come here too, and neither knows the requests of the other; give each a place of its own`,
+      );
+  }
 }
 
 /** Finds rules that can feed each other in a circle, and rules that compete for the messages of one queue. */
@@ -42,22 +101,27 @@ export function checkLoops(mapping: Mapping, root: Node, report: Report): void {
     if (address.kind === 'queue') warnOfCompetitors(rule, sources.meeting(space, levels), root, report);
     sources.add(space, levels, rule);
   }
-  const stepsOf = ({ route }: Rule): Step[] =>
-    destinationsOf(route.to).flatMap((end, to) => {
+  checkAnswers(rules, sources, { brokers, spaceOf, root, report });
+  const stepsOf = ({ route }: Rule): Step[] => [
+    ...answerSteps(route, sources, brokers, spaceOf),
+    ...listOf(route.to).flatMap((end, to) => {
       const address = addressOf(end);
       const broker = brokerOf(end, brokers);
       if (address === undefined || broker === undefined) return [];
       const levels = levelsOfTemplate(address.kind, parseDestination(address.kind, address.text));
       return [...sources.meeting(spaceOf(broker, address.kind), levels)].map((next) => ({ next, to }));
-    });
+    }),
+  ];
   findLoops(rules, stepsOf, (loop) => reportLoop(loop, root, report));
 }
+
+type LoopStep = Step & { readonly rule: Rule };
 
 /** Depth first without recursion (a chain may have ten thousand rules): a step back onto the way is a loop. */
 function findLoops(
   rules: readonly Rule[],
   stepsOf: (rule: Rule) => readonly Step[],
-  onLoop: (loop: readonly { readonly rule: Rule; readonly to: number }[]) => void,
+  onLoop: (loop: readonly LoopStep[]) => void,
 ): void {
   const done = new Set<Rule>();
   let loops = 0;
@@ -75,7 +139,7 @@ function findLoops(
       }
       const back = onWay.get(step.next);
       if (back !== undefined) {
-        onLoop(way.slice(back).map(({ rule, steps, at }) => ({ rule, to: steps[at - 1]?.to ?? 0 })));
+        onLoop(way.slice(back).map(({ rule, steps, at }) => ({ rule, ...(steps[at - 1] ?? step) })));
         if (++loops >= MOST_LOOPS) return;
       } else if (!done.has(step.next)) {
         onWay.set(step.next, way.length);
@@ -85,19 +149,17 @@ function findLoops(
   }
 }
 
-function reportLoop(
-  loop: readonly { readonly rule: Rule; readonly to: number }[],
-  root: Node,
-  report: Report,
-): void {
+function reportLoop(loop: readonly LoopStep[], root: Node, report: Report): void {
   const [first] = loop;
   if (first === undefined) return;
-  const to = nodeAt(root, ['routes', first.rule.name, 'to']);
+  const { route, name } = first.rule;
+  const to = nodeAt(root, ['routes', name, ...(first.answer ? ['reply'] : []), 'to']);
   const end = to?.kind === 'list' ? to.items[first.to] : to;
   if (end === undefined) return;
-  const address = addressOf(destinationsOf(first.rule.route.to)[first.to] ?? first.rule.route.from);
+  const ends = first.answer ? listOf(route.reply?.to ?? []) : listOf(route.to);
+  const address = addressOf(ends[first.to] ?? {});
   const place = nodeAt(end, [address?.kind ?? '']) ?? end;
-  const chain = [...loop.map(({ rule }) => rule.name), first.rule.name].join(' -> ');
+  const chain = [...loop.map(({ rule }) => rule.name), name].join(' -> ');
   const why = 'what a rule of this circle sends can come back to it (an MQTT topic a/b is the JMS topic a.b)';
   // A selector may keep out what the circle sends; whether it does, the broker alone can tell.
   const guarded = loop.some(({ rule }) => rule.route.from.selector !== undefined);

@@ -1,7 +1,7 @@
 import { flavourOf } from '../connectors/flavours/flavour.js';
 import type { AddressKind } from '../message/address.js';
 import { parsePattern } from '../routing/pattern.js';
-import { checkTemplates, checkWhere } from './check-templates.js';
+import { checkTemplates, checkWhere, type Names } from './check-templates.js';
 import { milliseconds } from './duration.js';
 import { didYouMean } from './nearest.js';
 import { addressOf, brokerOf, KINDS, protocolsOf, viaOf } from './resolve.js';
@@ -35,30 +35,29 @@ const ONLY_FOR: Readonly<Record<'from' | 'to', Readonly<Record<string, readonly 
 
 /** What the keys of one route mean together, and with the brokers. */
 export function checkRoutes(mapping: Mapping, root: Node, report: Report): void {
-  const brokersNode = nodeAt(root, ['brokers']);
-  const brokers = brokersNode?.kind === 'map' ? brokersNode : undefined;
-  const known = brokers === undefined ? undefined : [...brokers.entries.keys()];
+  const context = contextOf(mapping, root, report);
   for (const [name, route] of Object.entries(mapping.routes)) {
     const path = ['routes', name];
-    const context = { mapping, brokers, known, report };
-    const captures = checkFrom(route, nodeAt(root, [...path, 'from']), context);
+    const captures = checkFrom(route.from, nodeAt(root, [...path, 'from']), context);
+    const names: Names | undefined = captures && { captures, ...(route.reply && { more: ['reply'] }) };
     const to = nodeAt(root, [...path, 'to']);
     if (Array.isArray(route.to)) {
       route.to.forEach((end, index) => {
         const node = nodeAt(root, [...path, 'to', index]);
         checkEnd('to', end, node, context);
-        checkTemplates(node, captures, report);
+        checkTemplates(node, names, report);
       });
     } else {
       checkEnd('to', route.to, to, context);
-      checkTemplates(to, captures, report);
+      checkTemplates(to, names, report);
     }
-    checkOptions(route, nodeAt(root, path), captures, report);
+    checkOptions(route, nodeAt(root, path), names, report);
   }
-  checkConnections(mapping, root, known ?? [], report);
+  checkConnections(mapping, root, context.known ?? [], report);
 }
 
-interface Context {
+/** What the checks of one end of a rule need to know. */
+export interface Context {
   readonly mapping: Mapping;
   readonly brokers: MapNode | undefined;
   /** Every broker of the file, valid or not; undefined when that cannot be told. */
@@ -66,14 +65,20 @@ interface Context {
   readonly report: Report;
 }
 
-/** The names that the route's templates can use; undefined when its pattern is not valid. */
-function checkFrom(
-  route: RouteInput,
+export function contextOf(mapping: Mapping, root: Node, report: Report): Context {
+  const node = nodeAt(root, ['brokers']);
+  const brokers = node?.kind === 'map' ? node : undefined;
+  return { mapping, brokers, known: brokers && [...brokers.entries.keys()], report };
+}
+
+/** The names that a source captures; undefined when its pattern is not valid. */
+export function checkFrom(
+  from: FromInput,
   node: Node | undefined,
   context: Context,
 ): ReadonlySet<string> | undefined {
-  checkEnd('from', route.from, node, context);
-  const address = addressOf(route.from);
+  checkEnd('from', from, node, context);
+  const address = addressOf(from);
   if (address === undefined) return undefined;
   const captures = new Set(parsePattern(address.kind, address.text).captures.values());
   for (const name of ['topic', 'body', 'properties', 'message'])
@@ -110,6 +115,12 @@ function checkEnd(
   checkReplyTo(node, report);
   const kind = KINDS.find((one) => one === given[0]?.[0]);
   if (kind === undefined) return;
+  checkKeysFor(side, kind, node, report);
+  checkBroker(side, kind, end, node, context);
+}
+
+/** Keys that have no effect for this kind of address. */
+export function checkKeysFor(side: 'from' | 'to', kind: AddressKind, node: MapNode, report: Report): void {
   for (const [key, kinds] of Object.entries(ONLY_FOR[side])) {
     const value = node.entries.get(key);
     if (value !== undefined && !kinds.includes(kind))
@@ -119,7 +130,6 @@ function checkEnd(
         `"${key}" has no meaning here: it is for ${kinds.join(' and ')} only`,
       );
   }
-  checkBroker(side, kind, end, node, context);
 }
 
 /** JMS clients can answer to a queue or a topic. */
@@ -197,13 +207,13 @@ function checkBroker(
 function checkOptions(
   route: RouteInput,
   node: Node | undefined,
-  captures: ReadonlySet<string> | undefined,
+  names: Names | undefined,
   report: Report,
 ): void {
   if (node === undefined) return;
-  checkTemplates(nodeAt(node, ['orderBy']), captures, report);
-  checkTemplates(nodeAt(node, ['dedupe']), captures, report);
-  checkWhere(nodeAt(node, ['where']), captures, report);
+  checkTemplates(nodeAt(node, ['orderBy']), names, report);
+  checkTemplates(nodeAt(node, ['dedupe']), names, report);
+  checkWhere(nodeAt(node, ['where']), names && { captures: names.captures }, report);
   const { initial, max } = route.retry;
   const retry = nodeAt(node, ['retry']);
   if (retry !== undefined && milliseconds(initial) > milliseconds(max))

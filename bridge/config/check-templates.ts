@@ -18,43 +18,51 @@ const TEMPLATES: ReadonlySet<string> = new Set([
 
 const ALWAYS: readonly string[] = ['topic', 'body', 'properties', 'message'];
 
+/** The names that the templates of a rule can use besides those that every message has. */
+export interface Names {
+  /** Text each. */
+  readonly captures: ReadonlySet<string>;
+  /** Maps: `reply` of a request, `request` of an answer. */
+  readonly more?: readonly ('reply' | 'request')[];
+}
+
+/** What stands in each map that is not just anything. */
+const FIELDS: Readonly<Record<string, { readonly of: string; readonly names: readonly string[] }>> = {
+  message: { of: 'a message', names: MESSAGE_FIELDS },
+  reply: { of: '"reply"', names: ['id'] },
+  request: { of: '"request"', names: ['topic', 'correlationId'] },
+};
+
+const knownOf = ({ captures, more = [] }: Names): string[] => [...captures, ...ALWAYS, ...more];
+
 /** Every template at or below a place uses only names that it can see. Syntax is the schema's business. */
-export function checkTemplates(
-  node: Node | undefined,
-  captures: ReadonlySet<string> | undefined,
-  report: Report,
-): void {
-  if (node === undefined || captures === undefined || node.kind === 'list') return;
+export function checkTemplates(node: Node | undefined, names: Names | undefined, report: Report): void {
+  if (node === undefined || names === undefined || node.kind === 'list') return;
   if (node.kind === 'scalar') {
-    checkNames(node, captures, report);
+    checkNames(node, names, report);
     return;
   }
   for (const [key, value] of node.entries) {
     if (!TEMPLATES.has(key)) continue;
-    if (key !== 'properties') checkTemplates(value, captures, report);
+    if (key !== 'properties') checkTemplates(value, names, report);
     else if (value.kind === 'map')
-      for (const property of value.entries.values()) checkTemplates(property, captures, report);
+      for (const property of value.entries.values()) checkTemplates(property, names, report);
   }
 }
 
-function checkNames(node: ScalarNode, captures: ReadonlySet<string>, report: Report): void {
+function checkNames(node: ScalarNode, names: Names, report: Report): void {
   if (typeof node.value !== 'string' || node.failed) return;
   for (const part of parsed(node.value)?.parts ?? []) {
     if (typeof part === 'string') continue;
-    if ('path' in part.value) checkPath(node, part.value, part.offset, captures, report);
-    else checkCel(node, part.source, part.offset, captures, report);
+    if ('path' in part.value) checkPath(node, part.value, part.offset, names, report);
+    else checkCel(node, part.source, part.offset, names, report);
   }
 }
 
-function checkPath(
-  node: ScalarNode,
-  { path }: Path,
-  within: number,
-  captures: ReadonlySet<string>,
-  report: Report,
-): void {
+function checkPath(node: ScalarNode, { path }: Path, within: number, names: Names, report: Report): void {
   const [first, second] = path;
-  const known = [...captures, ...ALWAYS];
+  const fields = names.captures.has(first) || !Object.hasOwn(FIELDS, first) ? undefined : FIELDS[first];
+  const known = knownOf(names);
   if (!known.includes(first))
     report.at(
       node,
@@ -63,14 +71,9 @@ function checkPath(
         within,
       },
     );
-  else if (
-    first === 'message' &&
-    second !== undefined &&
-    !captures.has(first) &&
-    !MESSAGE_FIELDS.includes(second)
-  )
-    report.at(node, `a message has no "${second}"; it has ${MESSAGE_FIELDS.join(', ')}`, { within });
-  else if (captures.has(first) && second !== undefined)
+  else if (fields !== undefined && second !== undefined && !fields.names.includes(second))
+    report.at(node, `${fields.of} has no "${second}"; it has ${fields.names.join(', ')}`, { within });
+  else if (names.captures.has(first) && second !== undefined)
     report.at(node, `{${path.join('.')}} has no value: the capture {${first}} is text`, { within });
 }
 
@@ -79,15 +82,15 @@ function checkCel(
   node: ScalarNode,
   source: string,
   offset: number,
-  captures: ReadonlySet<string>,
+  names: Names,
   report: Report,
 ): string | undefined {
   try {
-    return checkExpression(source, captures);
+    return checkExpression(source, names.captures, names.more);
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     const unknown = /^Unknown variable: (\w+)$/.exec(error.message)?.[1];
-    const known = [...captures, ...ALWAYS];
+    const known = knownOf(names);
     const advice =
       unknown === undefined
         ? error.message
@@ -98,15 +101,10 @@ function checkCel(
 }
 
 /** A `where` says yes or no. Its syntax is the schema's business. */
-export function checkWhere(
-  node: Node | undefined,
-  captures: ReadonlySet<string> | undefined,
-  report: Report,
-): void {
-  if (node?.kind !== 'scalar' || typeof node.value !== 'string' || node.failed || captures === undefined)
-    return;
+export function checkWhere(node: Node | undefined, names: Names | undefined, report: Report): void {
+  if (node?.kind !== 'scalar' || typeof node.value !== 'string' || node.failed || names === undefined) return;
   if (!isExpression(node.value)) return;
-  const type = checkCel(node, node.value, 0, captures, report);
+  const type = checkCel(node, node.value, 0, names, report);
   if (type !== undefined && type !== 'bool' && type !== 'dyn')
     report.at(node, `"where" must be true or false, and this gives ${type}; compare it with something`);
 }

@@ -74,6 +74,7 @@ export interface RouteConfig {
   /** Of messages with the same text only the first is sent. */
   readonly dedupe?: Template;
   readonly limits: LimitsConfig;
+  readonly reply?: ReplyConfig;
   /** Queue (on a plain MQTT broker: topic with `/` for `.`) that takes what can never be delivered. */
   readonly deadLetter: string;
 }
@@ -112,26 +113,52 @@ export interface FromConfig {
   readonly durable?: string;
 }
 
-export interface ToConfig {
-  readonly kind: AddressKind;
+/** How a message goes out, wherever it goes. */
+export interface OutputConfig {
   readonly broker: string;
   readonly via: Protocol;
-  readonly name: Template;
   readonly as?: 'text' | 'bytes';
   readonly body?: Template;
   readonly properties: ReadonlyMap<string, Template>;
   /** The message's own properties too. */
   readonly copyProperties: boolean;
-  readonly replyTo?: { readonly kind: AddressKind; readonly name: Template };
   readonly group?: Template;
   readonly type?: Template;
   readonly correlationId?: Template;
+  readonly replyTo?: { readonly kind: AddressKind; readonly name: Template };
   readonly priority?: number;
   /** Milliseconds. */
   readonly ttl?: number;
   readonly persistent: boolean;
   readonly qos: Qos;
   readonly retain: boolean;
+}
+
+export interface ToConfig extends OutputConfig {
+  readonly kind: AddressKind;
+  readonly name: Template;
+}
+
+/** Makes a rule's messages requests: answers that come back go to where the asker wants them. */
+export interface ReplyConfig {
+  /** Where answers come. */
+  readonly from: FromConfig;
+  /** Which request an answer is to; without it the answer's correlation id. */
+  readonly id?: Template;
+  /** Which places an asker may name, and how an answer goes there. */
+  readonly to: readonly ReplyTarget[];
+  /** Where an asker wants its answer; without it what its message says (JMSReplyTo, MQTT 5 Response Topic). */
+  readonly replyTo?: Template;
+  /** What an asker calls its request; without it what its message says, else the message's id. */
+  readonly correlationId?: Template;
+  /** Milliseconds that an answer may take. */
+  readonly within: number;
+  /** Requests that wait for an answer, at most. */
+  readonly pending: number;
+}
+
+export interface ReplyTarget extends OutputConfig {
+  readonly allows: { readonly pattern: CapturePattern } | { readonly temporary: 'queue' | 'topic' };
 }
 
 export interface HttpConfig {

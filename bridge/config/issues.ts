@@ -68,10 +68,16 @@ const NEEDED: Readonly<Record<string, string>> = {
   to: 'a route has at least one destination, for example to: { queue: chat-archive }',
 };
 
+/** The same, inside a `reply`. */
+const NEEDED_OF_REPLY: Readonly<Record<string, string>> = {
+  from: 'it says where answers come, for example from: { queue: answers }',
+  to: 'it says which places an asker may name for its answer, for example to: { temporary: queue }',
+};
+
 function missing(path: Path): string {
   const key = String(path.at(-1) ?? '');
   if (path.length === 0) return 'the file is empty';
-  const advice = NEEDED[key];
+  const advice = (path.includes('reply') ? NEEDED_OF_REPLY : NEEDED)[key];
   return `"${key}" is missing${advice === undefined ? '' : `; ${advice}`}`;
 }
 

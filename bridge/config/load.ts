@@ -5,6 +5,7 @@ import type { TlsOptions } from '../connectors/connector.js';
 import { buildConfig } from './build.js';
 import { checkBrokers } from './check-brokers.js';
 import { checkLoops } from './check-loops.js';
+import { checkReplies } from './check-replies.js';
 import { checkRoutes } from './check-routes.js';
 import { checkTests } from './check-tests.js';
 import type { Config } from './config.js';
@@ -86,6 +87,7 @@ async function check(
   if (mapping === undefined) return undefined;
   checkBrokers(mapping, root, report);
   checkRoutes(mapping, root, report);
+  checkReplies(mapping, root, report);
   checkLoops(mapping, root, report);
   checkTests(mapping, root, report);
   const tls = await readTls(mapping, root, readFile, report);

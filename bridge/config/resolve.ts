@@ -26,7 +26,7 @@ export function brokerOf(end: FromInput | ToInput, names: readonly string[]): st
 /** The protocol: the one given, or the usual one of the broker; undefined where the broker has none for this kind. */
 export function viaOf(
   side: 'from' | 'to',
-  end: FromInput | ToInput,
+  end: Pick<FromInput | ToInput, 'via'>,
   kind: AddressKind,
   type: BrokerType,
 ): Protocol | undefined {
@@ -38,7 +38,7 @@ export function protocolsOf(type: BrokerType): readonly Protocol[] {
   return flavourOf(type).jmsVia === undefined ? ['mqtt'] : ['mqtt', 'amqp', 'stomp'];
 }
 
-/** The destinations of a route as a list. */
-export function destinationsOf(to: ToInput | readonly ToInput[]): readonly ToInput[] {
-  return Array.isArray(to) ? (to as readonly ToInput[]) : [to as ToInput];
+/** What may be written as one or as a list, as a list. */
+export function listOf<Item extends object>(items: Item | readonly Item[]): readonly Item[] {
+  return Array.isArray(items) ? (items as readonly Item[]) : [items as Item];
 }

@@ -202,36 +202,81 @@ const replyTo = z
     oneOf: [{ required: ['queue'] }, { required: ['topic'] }],
   });
 
+/** How a message goes out, wherever it goes. */
+const output = {
+  via,
+  as: z
+    .enum(['text', 'bytes'])
+    .optional()
+    .describe('TextMessage or BytesMessage; by default text when the body is UTF-8 text, else bytes.'),
+  body: template('Body in place of the message’s own.').optional(),
+  properties: properties.optional(),
+  copyProperties: z
+    .boolean()
+    .default(false)
+    .describe('The message’s own properties too; those under `properties` go before.'),
+  type: template('JMSType.').optional(),
+  priority: z.int().min(0).max(9).optional().describe('JMSPriority.'),
+  ttl: duration(Number.MAX_SAFE_INTEGER)
+    .optional()
+    .describe('Time to live: milliseconds, or text like 5s or 1h.'),
+  persistent: z.boolean().default(true).describe('JMS: false lets the broker lose it on a crash.'),
+  qos: qos.describe('MQTT quality of service.'),
+  retain: z.boolean().default(false).describe('MQTT: keep it as the last message of its topic.'),
+};
+
 const to = z
   .strictObject({
     mqtt: destination('mqtt', 'MQTT topic.').optional(),
     queue: destination('queue', 'JMS queue.').optional(),
     topic: destination('topic', 'JMS topic.').optional(),
     broker: brokerName,
-    via,
-    as: z
-      .enum(['text', 'bytes'])
-      .optional()
-      .describe('TextMessage or BytesMessage; by default text when the body is UTF-8 text, else bytes.'),
-    body: template('Body in place of the message’s own.').optional(),
-    properties: properties.optional(),
-    copyProperties: z
-      .boolean()
-      .default(false)
-      .describe('The message’s own properties too; those under `properties` go before.'),
-    type: template('JMSType.').optional(),
+    ...output,
     correlationId: template('JMSCorrelationID.').optional(),
     replyTo: replyTo.optional(),
     group: template('JMSXGroupID: messages of one group go to one consumer, in order.').optional(),
-    priority: z.int().min(0).max(9).optional().describe('JMSPriority.'),
-    ttl: duration(Number.MAX_SAFE_INTEGER)
-      .optional()
-      .describe('Time to live: milliseconds, or text like 5s or 1h.'),
-    persistent: z.boolean().default(true).describe('JMS: false lets the broker lose it on a crash.'),
-    qos: qos.describe('MQTT quality of service.'),
-    retain: z.boolean().default(false).describe('MQTT: keep it as the last message of its topic.'),
   })
   .meta({ description: 'Where messages go: exactly one of mqtt, queue and topic.', ...ONE_ADDRESS });
+
+const replyTarget = z
+  .strictObject({
+    mqtt: pattern('mqtt', 'MQTT topics that an asker may name, as in `from`.').optional(),
+    queue: pattern('queue', 'JMS queues that an asker may name, as in `from`.').optional(),
+    topic: pattern('topic', 'JMS topics that an asker may name, as in `from`.').optional(),
+    temporary: z
+      .enum(['queue', 'topic'])
+      .optional()
+      .describe('Any temporary queue (or topic): what JMS clients make for their answers.'),
+    ...output,
+  })
+  .meta({
+    description:
+      'Where answers may go, on the broker of `from`: exactly one of mqtt, queue, topic and temporary.',
+    oneOf: [...ONE_ADDRESS.oneOf, { required: ['temporary'] }],
+  });
+
+const reply = z
+  .strictObject({
+    from: from.describe('Where answers come: a place of its own for this route, on any broker.'),
+    to: z
+      .union([replyTarget, z.array(replyTarget).min(1, 'needs at least one place')])
+      .describe('The places that an asker may name for its answer; nothing goes anywhere else.'),
+    id: template('Which request an answer is to; by default its correlation id.').optional(),
+    replyTo: template(
+      'Where the asker wants its answer; by default what its message says (JMSReplyTo, MQTT 5 Response Topic).',
+    ).optional(),
+    correlationId: template(
+      'What the asker calls its request; by default what its message says, else the message’s id.',
+    ).optional(),
+    within: duration(LONGEST_WAIT).default(30_000).describe('How long an answer may take.'),
+    pending: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(10_000)
+      .describe('Requests that wait for an answer, at most; one more takes the place of the oldest.'),
+  })
+  .describe('Makes the route’s messages requests: answers find their way back to who asked.');
 
 const retry = z
   .strictObject({
@@ -296,6 +341,7 @@ const route = z
       'Of messages for which it gives the same text only the first is sent; remembers the last 10,000.',
     ).optional(),
     limits: limits.optional(),
+    reply: reply.optional(),
     deadLetter: text('Queue that keeps what can never be delivered.', (value) =>
       problemIn(() => {
         if (parsePattern('queue', value).captures.size > 0)
@@ -373,6 +419,8 @@ export type RouteInput = Mapping['routes'][string];
 export type FromInput = RouteInput['from'];
 export type TestInput = Mapping['tests'][number];
 export type ToInput = z.output<typeof to>;
+export type ReplyInput = z.output<typeof reply>;
+export type ReplyTargetInput = z.output<typeof replyTarget>;
 
 /** Keys that a map may have, and those that the format has but this version does not. */
 export interface Keys {
@@ -391,6 +439,10 @@ export function keysAt(path: Path): Keys {
   if (section === 'http') return of(http);
   if (section === 'tests') return part === 'given' ? of(given) : part === 'expect' ? of(expected) : of(test);
   if (section === 'brokers') return part === 'tls' ? of(tls) : of(broker);
+  if (part === 'reply') {
+    if (path.includes('from')) return of(from, 'share');
+    return path.includes('to') ? of(replyTarget) : of(reply);
+  }
   if (part === 'from') return of(from, 'share');
   if (part === 'to') return path.includes('replyTo') ? of(replyTo) : of(to);
   if (part === 'retry') return of(retry);

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { RouteConfig, ToConfig } from '../config/config.js';
+import type { OutputConfig, RouteConfig, ToConfig } from '../config/config.js';
 import { BridgeError } from '../errors.js';
 import { type Address, describeAddress } from '../message/address.js';
 import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
@@ -17,11 +17,14 @@ export interface Arrival {
   readonly redelivered: boolean;
 }
 
-/** The names that templates can use for one message. The body is parsed as JSON at most once, and only when asked for. */
+const NOTHING_MORE: ReadonlyMap<string, unknown> = new Map();
+
+/** The names that templates can use for one message, and what `more` adds to them. The body is parsed as JSON at most once, and only when asked for. */
 export function scopeOf(
   message: Message,
   captures: ReadonlyMap<string, string>,
   { redelivered }: Pick<Arrival, 'redelivered'>,
+  more: ReadonlyMap<string, unknown> = NOTHING_MORE,
 ): Scope {
   let body: { readonly value: unknown } | undefined;
   let variables: Variables | undefined;
@@ -39,7 +42,7 @@ export function scopeOf(
         body ??= { value: parsedBody(message) };
         return body.value;
       default:
-        return undefined;
+        return more.get(name);
     }
   };
   return {
@@ -128,15 +131,49 @@ export function bodySize({ body }: Message): number {
   return Buffer.isBuffer(body) ? body.length : body.bytes.length;
 }
 
+/** What the messages of a rule have besides what the rule says of each destination. */
+export interface Defaults {
+  readonly correlationId?: string;
+  readonly replyTo?: { readonly broker: string; readonly address: Address };
+}
+
 /**
  * One message as one destination of a rule wants it.
  * @throws BridgeError `mapping-failed` (a destination name or a body without a value), `unsupported-body`
  */
-export function mapMessage(to: ToConfig, message: Message, scope: Scope, arrival: Arrival): OutboundMessage {
+export function mapMessage(
+  to: ToConfig,
+  message: Message,
+  scope: Scope,
+  arrival: Arrival,
+  defaults: Defaults = {},
+): OutboundMessage {
   const name = renderTemplate(to.name, scope, encodeLevel);
   if (name === undefined) throw noValue(to.name, `the destination ${to.kind}`, message);
+  const replyTo = defaultReplyTo(to, defaults);
+  const { correlationId = message.correlationId } = defaults;
   return {
     to: { kind: to.kind, name },
+    ...optional('replyTo', replyTo),
+    ...optional('correlationId', correlationId),
+    ...mapContents(to, message, scope, arrival),
+  };
+}
+
+/** A reply address means something on its own broker only, and to clients of its own kind. */
+function defaultReplyTo({ broker, kind }: ToConfig, { replyTo }: Defaults): Address | undefined {
+  const fits = replyTo?.broker === broker && (replyTo.address.kind === 'mqtt') === (kind === 'mqtt');
+  return fits ? replyTo.address : undefined;
+}
+
+/** All of an outbound message but its address. @throws BridgeError `mapping-failed`, `unsupported-body` */
+export function mapContents(
+  to: OutputConfig,
+  message: Message,
+  scope: Scope,
+  arrival: Arrival,
+): Omit<OutboundMessage, 'to'> {
+  return {
     body: mapBody(to, message, scope),
     properties: mapProperties(to, message, scope),
     persistent: to.persistent,
@@ -147,13 +184,13 @@ export function mapMessage(to: ToConfig, message: Message, scope: Scope, arrival
     ...optional('replyTo', mapReplyTo(to, scope)),
     ...optional('group', text(to.group, scope)),
     ...optional('type', text(to.type, scope)),
-    ...optional('correlationId', text(to.correlationId, scope) ?? message.correlationId),
+    ...optional('correlationId', text(to.correlationId, scope)),
     ...optional('priority', to.priority),
     ...optional('ttl', to.ttl),
   };
 }
 
-function mapBody(to: ToConfig, message: Message, scope: Scope): string | Buffer {
+function mapBody(to: OutputConfig, message: Message, scope: Scope): string | Buffer {
   const body = to.body === undefined ? message.body : evaluateTemplate(to.body, scope);
   if (body === undefined) throw noValue(to.body, 'the body', message);
   if (typeof body === 'object' && !Buffer.isBuffer(body))
@@ -171,7 +208,7 @@ function mapBody(to: ToConfig, message: Message, scope: Scope): string | Buffer 
 }
 
 /** Nowhere, for a message that has no value for it: it then asks for no answer. */
-function mapReplyTo({ replyTo }: ToConfig, scope: Scope): Address | undefined {
+function mapReplyTo({ replyTo }: OutputConfig, scope: Scope): Address | undefined {
   if (replyTo === undefined) return undefined;
   const name = renderTemplate(replyTo.name, scope, encodeLevel);
   return name === undefined ? undefined : { kind: replyTo.kind, name };
@@ -183,7 +220,7 @@ function isPlainText(bytes: Buffer): boolean {
 }
 
 /** A property whose template has no value for this message is left out (JMS reads it as null), one of the same name too. */
-function mapProperties(to: ToConfig, message: Message, scope: Scope): ReadonlyMap<string, PropertyValue> {
+function mapProperties(to: OutputConfig, message: Message, scope: Scope): ReadonlyMap<string, PropertyValue> {
   const properties = new Map<string, PropertyValue>(to.copyProperties ? message.properties : []);
   for (const [name, template] of to.properties) {
     const value = evaluateTemplate(template, scope);

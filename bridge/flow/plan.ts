@@ -1,7 +1,17 @@
 import type { RouteConfig } from '../config/config.js';
 import { asBridgeError, BridgeError } from '../errors.js';
 import type { Message, OutboundMessage } from '../message/message.js';
-import { type Arrival, bodySize, dedupeKey, mapMessage, orderKey, passes, scopeOf } from './mapping.js';
+import type { Scope } from '../routing/template.js';
+import {
+  type Arrival,
+  bodySize,
+  type Defaults,
+  dedupeKey,
+  mapMessage,
+  orderKey,
+  passes,
+  scopeOf,
+} from './mapping.js';
 
 /** What a route makes of one message, before anything is sent. */
 export interface Plan {
@@ -28,21 +38,31 @@ export type Planner = (
   arrival: Arrival,
 ) => Plan | undefined;
 
-/** The planner of a rule. It remembers the names that it has made, when the rule limits how many there may be. */
-export function plannerOf(route: RouteConfig): Planner {
+/** What a request's messages have besides what the rule says, and the names that its templates can use in addition. */
+export interface Asked extends Defaults {
+  readonly variables: ReadonlyMap<string, unknown>;
+}
+
+/** The planner of a rule; `ask` is called for each message that the rule takes, if they are requests. It remembers the names that it has made, when the rule limits how many there may be. */
+export function plannerOf(
+  route: RouteConfig,
+  ask?: (message: Message, scope: Scope, arrival: Arrival) => Asked,
+): Planner {
   const { limits } = route;
   const admit = limits.destinations === undefined ? undefined : destinationLimit(limits.destinations);
   return (message, captures, arrival) => {
-    const scope = scopeOf(message, captures, arrival);
+    let scope = scopeOf(message, captures, arrival);
     if (!passes(route, scope)) return undefined;
     if (limits.bytes !== undefined) checkSize(message, limits.bytes);
+    const asked = ask?.(message, scope, arrival);
+    if (asked !== undefined) scope = scopeOf(message, captures, arrival, asked.variables);
     const key = dedupeKey(route, scope);
     return {
       orderKey: orderKey(route, message, scope),
       ...(key === undefined ? {} : { dedupeKey: key }),
       sends: route.to.map((to, index): PlannedSend => {
         try {
-          const mapped = mapMessage(to, message, scope, arrival);
+          const mapped = mapMessage(to, message, scope, arrival, asked);
           admit?.(mapped);
           return {
             to: index,

@@ -8,7 +8,19 @@ export type AddressKind = 'mqtt' | 'queue' | 'topic';
 export interface Address {
   readonly kind: AddressKind;
   readonly name: string;
+  /** A JMS queue or topic that lives as long as the connection of who made it; only ever a reply address. */
+  readonly temporary?: true;
 }
+
+/**
+ * Is the name one that brokers make up for temporary destinations: `ID:…` (Classic, and OpenWire clients) or a UUID (Artemis)? A sender
+ * can call any address temporary.
+ */
+export function isBrokerMadeName(name: string): boolean {
+  return BROKER_MADE.test(name);
+}
+
+const BROKER_MADE = /^(?:ID:[\w.:-]+|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/i;
 
 /** One level of a subscription: a literal text, exactly one level of any text, or all the rest (one or more). */
 export type PatternLevel = { readonly literal: string } | 'one' | 'rest';

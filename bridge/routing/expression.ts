@@ -86,11 +86,13 @@ const DYNAMIC = newEnvironment({ unlistedVariablesAreDyn: true });
 /** For the check before anything runs: only what every message has. The captures of a route come on top. */
 const DECLARED = newEnvironment({ unlistedVariablesAreDyn: false });
 
+const ANY_MAP = 'map<string, dyn>';
+
 const ALWAYS: Readonly<Record<string, string>> = {
   topic: 'string',
   body: 'dyn',
-  properties: 'map<string, dyn>',
-  message: 'map<string, dyn>',
+  properties: ANY_MAP,
+  message: ANY_MAP,
 };
 
 /** What asks for a field or an entry that is not there. */
@@ -135,9 +137,14 @@ export const MESSAGE_FIELDS: readonly string[] = [
 
 /**
  * What the expression gives, as far as that can be told before any message comes: `bool`, `string`, `dyn`, …
+ * `maps`: names besides the captures that stand for maps.
  * @throws ExpressionError for an unknown name, or operators that can never take what they get
  */
-export function checkExpression(text: string, captures: Iterable<string>): string {
+export function checkExpression(
+  text: string,
+  captures: Iterable<string>,
+  maps: readonly string[] = [],
+): string {
   const environment = DECLARED.clone();
   const names = new Set(captures);
   const taken = new Set<string>();
@@ -148,7 +155,7 @@ export function checkExpression(text: string, captures: Iterable<string>): strin
       taken.add(name);
     }
   }
-  for (const [name, type] of Object.entries(ALWAYS))
+  for (const [name, type] of [...Object.entries(ALWAYS), ...maps.map((map) => [map, ANY_MAP] as const)])
     if (!names.has(name)) environment.registerVariable(name, type);
   const run = parse(environment, text);
   for (const { name, offset } of namesIn(run.ast))

@@ -32,7 +32,7 @@ export class RouteTable<Route> {
   readonly #separator: string;
 
   constructor(
-    kind: Address['kind'],
+    readonly kind: Address['kind'],
     routes: Iterable<{ readonly pattern: CapturePattern; readonly route: Route }>,
   ) {
     this.#separator = LEVEL_SEPARATOR[kind];

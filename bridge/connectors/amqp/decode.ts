@@ -55,22 +55,29 @@ function plainName(to: unknown, flavour: AmqpFlavour): string | undefined {
   return name === undefined ? undefined : flavour.plainName(name);
 }
 
-/** AMQP JMS mapping 1.0: 0 queue, 1 topic, 2 temporary queue, 3 temporary topic. */
-const REPLY_KINDS: ReadonlyMap<unknown, 'queue' | 'topic'> = new Map([
-  [0, 'queue'],
-  [1, 'topic'],
-  [2, 'queue'],
-  [3, 'topic'],
+/** AMQP JMS mapping 1.0: the annotation `x-opt-jms-reply-to`. */
+const REPLY_KINDS: ReadonlyMap<unknown, ReplyKind> = new Map([
+  [0, { kind: 'queue' }],
+  [1, { kind: 'topic' }],
+  [2, { kind: 'queue', temporary: true }],
+  [3, { kind: 'topic', temporary: true }],
 ]);
+
+type ReplyKind = Pick<Address, 'temporary'> & { readonly kind: 'queue' | 'topic' };
 
 function replyAddress(received: AmqpMessage, spec: JmsSourceSpec, flavour: AmqpFlavour): Address | undefined {
   const address = text(received.reply_to);
   if (address === undefined) return undefined;
-  const prefix = /^(?:temp-)?(queue|topic):\/\//.exec(address)?.[1];
-  const byPrefix = prefix === 'queue' || prefix === 'topic' ? prefix : undefined;
-  const byAnnotation = REPLY_KINDS.get(received.message_annotations?.['x-opt-jms-reply-to']);
+  const annotated = REPLY_KINDS.get(received.message_annotations?.['x-opt-jms-reply-to']);
   // Qpid JMS, too, takes a reply address without a kind for one of the consumed destination's.
-  return { kind: byAnnotation ?? byPrefix ?? spec.kind, name: flavour.plainName(address) };
+  const kind = annotated ?? kindByPrefix(address) ?? { kind: spec.kind };
+  return { ...kind, name: flavour.plainName(address) };
+}
+
+function kindByPrefix(address: string): ReplyKind | undefined {
+  const [, temporary, kind] = /^(temp-)?(queue|topic):\/\//.exec(address) ?? [];
+  if (kind !== 'queue' && kind !== 'topic') return undefined;
+  return temporary === undefined ? { kind } : { kind, temporary: true };
 }
 
 /** message-id and correlation-id: string, ulong, uuid or binary (AMQP 1.0, 3.2.11 to 3.2.14). */

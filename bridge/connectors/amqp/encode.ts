@@ -5,7 +5,13 @@ import type { OutboundMessage, PropertyValue } from '../../message/message.js';
 import type { AmqpFlavour } from '../flavours/flavour.js';
 
 /** AMQP JMS mapping 1.0: the kind of the address in `to` and `reply_to`, as a byte. */
-const DESTINATION_TYPE = { queue: rhea.types.wrap_byte(0), topic: rhea.types.wrap_byte(1) } as const;
+const DESTINATION_TYPE = {
+  lasting: { queue: rhea.types.wrap_byte(0), topic: rhea.types.wrap_byte(1) },
+  temporary: { queue: rhea.types.wrap_byte(2), topic: rhea.types.wrap_byte(3) },
+} as const;
+
+const destinationType = ({ kind, temporary }: JmsAddress) =>
+  DESTINATION_TYPE[temporary ? 'temporary' : 'lasting'][kind];
 
 /** AMQP 1.0, 3.2.1: `ttl` is a uint of milliseconds. */
 const MAX_TTL = 0xffff_ffff;
@@ -66,8 +72,8 @@ function isJms(address: Address | undefined): address is JmsAddress {
 
 function annotations(message: OutboundMessage): Record<string, unknown> {
   const found: Record<string, unknown> = {};
-  if (isJms(message.to)) found['x-opt-jms-dest'] = DESTINATION_TYPE[message.to.kind];
-  if (isJms(message.replyTo)) found['x-opt-jms-reply-to'] = DESTINATION_TYPE[message.replyTo.kind];
+  if (isJms(message.to)) found['x-opt-jms-dest'] = destinationType(message.to);
+  if (isJms(message.replyTo)) found['x-opt-jms-reply-to'] = destinationType(message.replyTo);
   return found;
 }
 

@@ -23,7 +23,7 @@ export const activemq: Flavour = {
   amqp: {
     isProduct: (product) => product === 'ActiveMQ',
     // A bare name is always a queue there; the prefix decides, the capability is ignored.
-    to: (address) => `${address.kind}://${safeName(address, UNSAFE)}`,
+    to: (address) => `${address.temporary ? 'temp-' : ''}${address.kind}://${safeName(address, UNSAFE)}`,
     topicProperties,
     source: (pattern) => ({
       address: `${pattern.kind}://${renderPattern(pattern, { one: '*', rest: '>' })}`,
@@ -33,7 +33,10 @@ export const activemq: Flavour = {
   },
   stomp: {
     isServer: (server) => server.startsWith('ActiveMQ/'),
-    sendHeaders: (address) => ({ destination: `/${address.kind}/${safeName(address, UNSAFE)}` }),
+    // `/temp-queue/x` is a temporary queue of this connection's own, whatever x says (FrameTranslator).
+    sendHeaders: (address) => ({
+      destination: `/${address.temporary ? 'remote-temp-' : ''}${address.kind}/${safeName(address, UNSAFE)}`,
+    }),
     topicProperties,
     subscribeHeaders: ({ pattern, durable, prefetch }) => ({
       destination: `/${pattern.kind}/${renderPattern(pattern, { one: '*', rest: '>' })}`,
@@ -45,7 +48,7 @@ export const activemq: Flavour = {
     // ACK with an ERROR or not at all (6.1.8). Its conversion to JMS leaves these headers.
     ackId: (headers) =>
       Object.keys(headers).some((name) => name.startsWith('JMS_AMQP_')) ? undefined : headers.ack,
-    plainName: (destination) => destination.replace(/^\/(?:queue|topic|temp-queue|temp-topic)\//, ''),
+    plainName: (destination) => destination.replace(/^\/(?:(?:remote-)?temp-)?(?:queue|topic)\//, ''),
     openTransactions: 2,
     // With content-length alone it would be a BytesMessage.
     textMarker: { 'amq-msg-type': 'text' },

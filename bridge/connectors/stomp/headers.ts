@@ -101,7 +101,12 @@ function isText(headers: IncomingFrame['headers'], body: Buffer, flavour: StompF
 }
 
 function replyAddress(text: string, flavour: StompFlavour): Address {
-  return { kind: /^\/?(?:temp-)?topic/.test(text) ? 'topic' : 'queue', name: flavour.plainName(text) };
+  const [, temporary, kind] = /^\/?((?:remote-)?temp-)?(queue|topic)/.exec(text) ?? [];
+  return {
+    kind: kind === 'topic' ? 'topic' : 'queue',
+    name: flavour.plainName(text),
+    ...(temporary === undefined ? {} : { temporary: true }),
+  };
 }
 
 function numberOf(text: string | undefined): number | undefined {

@@ -152,7 +152,7 @@ describe('a received AMQP message', () => {
   it('takes the kind of a reply address from the prefix, else from the subscription', () => {
     const replyTo = (reply_to: string) => decode({ body: '', reply_to }, rooms, 'activemq').replyTo;
     expect(replyTo('queue://answers')).toEqual({ kind: 'queue', name: 'answers' });
-    expect(replyTo('temp-topic://answers')).toEqual({ kind: 'topic', name: 'answers' });
+    expect(replyTo('temp-topic://answers')).toEqual({ kind: 'topic', name: 'answers', temporary: true });
     expect(replyTo('answers')).toEqual({ kind: 'topic', name: 'answers' });
   });
 

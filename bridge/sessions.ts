@@ -1,0 +1,139 @@
+import type { BrokerConfig, Config, FromConfig, RouteConfig, ToConfig } from './config/config.js';
+import { fingerprint } from './config/fingerprint.js';
+import { BridgeError } from './errors.js';
+import { answersOf, Exchange, isRequestRoute, type RequestRoute } from './flow/exchange.js';
+import { type Planner, plannerOf } from './flow/plan.js';
+import type { RouteChanges } from './status.js';
+
+/** Which source sessions the rules ask for, what each is made of, and what other rules would change. */
+
+/** One route of a session, before it has lanes. */
+export interface SessionRoute {
+  readonly config: RouteConfig;
+  /** The rule that it comes from: the same, or the one whose answers it brings back. */
+  readonly rule: RouteConfig;
+  /** Where it sends to, in the order of the planner's destinations. */
+  readonly outputs: readonly Pick<ToConfig, 'broker' | 'via'>[];
+  readonly plan: Planner;
+}
+
+export type SessionRoutes = readonly [SessionRoute, ...SessionRoute[]];
+
+/** The requests of each rule that wait for answers; they outlast a reload that leaves the rule as it is. */
+export class Exchanges {
+  readonly #known = new Map<string, { readonly fingerprint: string; readonly exchange: Exchange }>();
+
+  of(route: RequestRoute): Exchange {
+    const now = fingerprint(route);
+    const known = this.#known.get(route.name);
+    if (known?.fingerprint === now) return known.exchange;
+    const exchange = new Exchange(route);
+    this.#known.set(route.name, { fingerprint: now, exchange });
+    return exchange;
+  }
+
+  /** Forgets the rules that are gone. */
+  keepOnly(names: ReadonlySet<string>): void {
+    for (const name of this.#known.keys()) if (!names.has(name)) this.#known.delete(name);
+  }
+}
+
+/**
+ * Routes that name the same `connection` share one source session; every other route has its own, and so have the answers to a
+ * route's requests.
+ */
+export function sessionsOf(
+  { routes }: Config,
+  exchanges: Exchanges,
+): Map<string, [SessionRoute, ...SessionRoute[]]> {
+  const groups = new Map<string, [SessionRoute, ...SessionRoute[]]>();
+  exchanges.keepOnly(new Set(routes.map(({ name }) => name)));
+  for (const route of routes) {
+    if (!route.enabled) continue;
+    const exchange = isRequestRoute(route) ? exchanges.of(route) : undefined;
+    const plan = exchange === undefined ? plannerOf(route) : exchange.planRequest;
+    const session: SessionRoute = { config: route, rule: route, outputs: route.to, plan };
+    const name = sessionOf(route);
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [session]);
+    else group.push(session);
+    if (exchange === undefined) continue;
+    const { config, outputs } = exchange.answers;
+    groups.set(config.name, [{ config, rule: route, outputs, plan: exchange.planAnswer }]);
+  }
+  return groups;
+}
+
+/** All that a session is made of. */
+export function fingerprintOf(routes: SessionRoutes, config: Config): string {
+  const brokers = routes.flatMap(({ config: { from }, outputs }) =>
+    [from, ...outputs].map(({ broker }) => broker),
+  );
+  return fingerprint(
+    routes.map(({ rule }) => rule),
+    [...new Set(brokers)].map((name) => brokerNamed(config, name)),
+  );
+}
+
+/** What becomes of each route, by name. */
+export function changesBetween(old: Config, next: Config, keptSessions: ReadonlySet<string>): RouteChanges {
+  const running = (config: Config) =>
+    new Map(config.routes.filter(({ enabled }) => enabled).map((route) => [route.name, sessionOf(route)]));
+  const before = running(old);
+  const after = running(next);
+  const names = [...after.keys()];
+  const stays = (name: string) => keptSessions.has(after.get(name) ?? '');
+  return {
+    unchanged: names.filter((name) => before.has(name) && stays(name)),
+    changed: names.filter((name) => before.has(name) && !stays(name)),
+    added: names.filter((name) => !before.has(name)),
+    removed: [...before.keys()].filter((name) => !after.has(name)),
+    left: leftBehind(old, next),
+  };
+}
+
+/** Durable MQTT sessions of the old rules that no new one resumes. They may hold messages, so nobody ends them. */
+function leftBehind(old: Config, next: Config): string[] {
+  const resumed = durableSessions(next);
+  return [...durableSessions(old)]
+    .filter(([key]) => !resumed.has(key))
+    .map(
+      ([, { broker, clientId }]) =>
+        `the broker ${broker} keeps the MQTT session ${clientId} and all that comes for it; to end it, connect once with that client id and a clean session`,
+    );
+}
+
+function durableSessions(
+  config: Config,
+): Map<string, { readonly broker: string; readonly clientId: string }> {
+  const sources = config.routes
+    .filter(({ enabled }) => enabled)
+    .flatMap((route): [string, FromConfig][] => [
+      [sessionOf(route), route.from],
+      ...(route.reply === undefined
+        ? []
+        : [[answersOf(route.name), route.reply.from] as [string, FromConfig]]),
+    ]);
+  return new Map(
+    sources.flatMap(([name, { kind, session, broker }]) => {
+      if (kind !== 'mqtt' || session !== 'durable') return [];
+      const clientId = clientIdOf(brokerNamed(config, broker), name);
+      return [[`${broker} ${clientId}`, { broker, clientId }]];
+    }),
+  );
+}
+
+/** The client id of a session's source: the same after each restart, so that the broker knows the session again. */
+export function clientIdOf(broker: BrokerConfig, session: string): string {
+  return `${broker.clientId}-${session}`;
+}
+
+const sessionOf = (route: RouteConfig): string => route.from.connection ?? route.name;
+
+/** @throws BridgeError configuration-invalid */
+export function brokerNamed(config: Config, name: string): BrokerConfig {
+  const broker = config.brokers.get(name);
+  if (broker === undefined)
+    throw new BridgeError('configuration-invalid', `there is no broker named ${name}`);
+  return broker;
+}
