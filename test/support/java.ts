@@ -151,6 +151,36 @@ export async function javaSend(options: JavaSend): Promise<void> {
   ]);
 }
 
+/** Sends a request from Java that wants its answer on a temporary queue, or where it says; resolves with the answer. */
+export async function javaRequest(
+  options: JmsPlace & {
+    readonly body: JavaBody;
+    readonly properties?: JavaSend['properties'];
+    readonly correlationId?: string;
+    readonly replyTo?: { readonly queue: string };
+    readonly timeoutMs?: number;
+  },
+): Promise<JavaMessage> {
+  const properties = Object.entries(options.properties ?? {});
+  const { messages } = await startReceiver<JavaMessage>(options, [
+    'jms-request',
+    ...jmsPlace(options),
+    ...body(options.body),
+    ...properties.flatMap(([name, [type, value]]) => ['--property', `${name}:${type}=${value}`]),
+    ...option('correlation-id', options.correlationId),
+    ...option('reply-to', options.replyTo === undefined ? undefined : place(options.replyTo).join(':')),
+    ...howMany(options),
+  ]);
+  const [answer] = await messages;
+  if (answer === undefined) throw new Error('no answer came');
+  return answer;
+}
+
+/** Starts a Java service that answers `re: TEXT` to each request; its messages are the requests. */
+export async function javaServe(options: JmsPlace & HowMany): Promise<Receiver<JavaMessage>> {
+  return startReceiver<JavaMessage>(options, ['jms-serve', ...jmsPlace(options), ...howMany(options)]);
+}
+
 /** Starts a Paho subscriber in a JVM of its own; with a `clientId` its session is durable. */
 export async function pahoSubscribe(
   options: PahoPlace & HowMany & { readonly clientId?: string },

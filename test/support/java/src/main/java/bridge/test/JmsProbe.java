@@ -55,7 +55,7 @@ final class JmsProbe {
     }
   }
 
-  private static Connection connect(Arguments arguments) throws JMSException {
+  static Connection connect(Arguments arguments) throws JMSException {
     String url = arguments.required("url");
     ConnectionFactory factory =
         switch (arguments.required("client")) {
@@ -77,7 +77,7 @@ final class JmsProbe {
         : session.createConsumer(destination, selector);
   }
 
-  private static Destination destination(Session session, Arguments arguments) throws JMSException {
+  static Destination destination(Session session, Arguments arguments) throws JMSException {
     return arguments.optional("queue").isPresent()
         ? session.createQueue(arguments.required("queue"))
         : session.createTopic(arguments.required("topic"));
