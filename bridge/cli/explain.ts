@@ -22,11 +22,9 @@ export async function explain(
 ): Promise<ExitCode> {
   const config = await loadMapping(file, context.env, context.complain);
   const broker = brokerFor(config, options.broker);
-  const message = messageFrom(
-    readAddress(address),
-    options.body ?? '',
-    readProperties(options.property ?? []),
-  );
+  const message = messageFrom(readAddress(address), options.body ?? '', {
+    properties: readProperties(options.property ?? []),
+  });
   const trials = tryRoutes(config, message, broker);
   for (const trial of trials) for (const line of describeTrial(trial)) context.say(line);
   const takers = trials.filter(({ verdict }) => verdict.kind === 'takes' || verdict.kind === 'fails');

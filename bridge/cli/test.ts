@@ -17,7 +17,7 @@ export async function test(file: string, context: Context): Promise<ExitCode> {
   for (const one of config.tests) {
     const trials = tryRoutes(
       config,
-      messageFrom(one.given.address, one.given.body, one.given.properties),
+      messageFrom(one.given.address, one.given.body, one.given),
       brokerFor(config, one.given.broker),
     );
     for (const { route, verdict } of trials) if (verdict.kind === 'takes') used.add(route.name);

@@ -4,10 +4,13 @@ import { asBridgeError, BridgeError } from '../errors.js';
 import { Exchange, isRequestRoute } from '../flow/exchange.js';
 import { plannerOf } from '../flow/plan.js';
 import type { Address } from '../message/address.js';
-import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
+import type { Message, OutboundMessage } from '../message/message.js';
 import { RouteTable } from '../routing/route-table.js';
 
 /** What the rules would do with one message: the same matching and mapping as in a flow, without a broker. */
+
+/** What `{reply.id}` is in a trial. */
+const TRIAL_REPLY_ID = 'reply-id';
 
 /** What comes out at one destination of a rule: a message, or why there can be none. */
 export type Result =
@@ -53,7 +56,9 @@ function verdictOf(
   if (match === undefined) return noMatch(route, given.address);
   const arrival = { id: 'ID:trial', now: Date.now(), redelivered: false };
   try {
-    const planner = isRequestRoute(route) ? new Exchange(route).planRequest : plannerOf(route);
+    const planner = isRequestRoute(route)
+      ? new Exchange(route, () => TRIAL_REPLY_ID).planRequest
+      : plannerOf(route);
     const plan = planner(message, match.captures, arrival);
     if (plan === undefined) return { kind: 'filtered', captures: match.captures };
     const results = plan.sends.flatMap(({ to: index, result }) => {
@@ -133,12 +138,12 @@ export function brokerFor(config: Config, name: string | undefined): string {
 export function messageFrom(
   address: Address,
   body: string,
-  properties: ReadonlyMap<string, PropertyValue>,
+  more: Pick<Message, 'properties' | 'replyTo' | 'correlationId'>,
 ): Message {
   return {
     address,
     body: address.kind === 'mqtt' ? Buffer.from(body, 'utf8') : body,
-    properties,
+    ...more,
     persistent: true,
     retained: false,
     ...(address.kind === 'mqtt' ? { qos: 1 } : {}),

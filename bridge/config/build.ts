@@ -1,5 +1,5 @@
 import type { Protocol, TlsOptions } from '../connectors/connector.js';
-import type { Address } from '../message/address.js';
+import type { Address, AddressKind } from '../message/address.js';
 import { parseExpression } from '../routing/expression.js';
 import { parsePattern } from '../routing/pattern.js';
 import { parseTemplate, type Template } from '../routing/template.js';
@@ -208,9 +208,12 @@ function buildTest({ name, given, expect }: TestInput, index: number): TestCase 
             : JSON.stringify(given.body),
       properties: new Map(Object.entries(given.properties ?? {})),
       ...optional('broker', given.broker),
+      ...optional('replyTo', given.replyTo === undefined ? undefined : testAddress(given.replyTo)),
+      ...optional('correlationId', given.correlationId),
     },
     expect: expect.map((one) => {
-      const { mqtt: _mqtt, queue: _queue, topic: _topic, broker, body, properties, ...fields } = one;
+      const { mqtt: _mqtt, queue: _queue, topic: _topic, broker, body, properties, replyTo, ...others } = one;
+      const fields = { ...others, replyTo: replyTo === undefined ? undefined : testAddress(replyTo) };
       return {
         ...testAddress(one),
         properties: new Map(Object.entries(properties ?? {})),
@@ -222,7 +225,7 @@ function buildTest({ name, given, expect }: TestInput, index: number): TestCase 
   };
 }
 
-function testAddress(one: TestInput['given']): Address {
+function testAddress(one: Partial<Pick<TestInput['given'], AddressKind>>): Address {
   for (const kind of KINDS) {
     const name = one[kind];
     if (name !== undefined) return { kind, name };

@@ -34,6 +34,13 @@ function checkMessage(node: Node | undefined, brokers: readonly string[], report
     );
   for (const other of others)
     report.add('error', other.key ?? other.start, 'a message has one address; this is another one');
+  const replyTo = node.entries.get('replyTo');
+  if (replyTo?.kind === 'map' && KINDS.filter((kind) => replyTo.entries.has(kind)).length !== 1)
+    report.add(
+      'error',
+      replyTo.key ?? replyTo.start,
+      '"replyTo" needs exactly one of "mqtt", "queue" and "topic"',
+    );
   const broker = node.entries.get('broker');
   if (broker?.kind === 'scalar' && typeof broker.value === 'string' && !brokers.includes(broker.value))
     report.at(broker, `there is no broker "${broker.value}"${didYouMean(broker.value, brokers)}`);

@@ -24,6 +24,8 @@ export interface TestCase {
     readonly broker?: string;
     readonly body: string;
     readonly properties: ReadonlyMap<string, PropertyValue>;
+    readonly replyTo?: Address;
+    readonly correlationId?: string;
   };
   /** Every message that comes out, dead letters included; in any order. */
   readonly expect: readonly ExpectedMessage[];

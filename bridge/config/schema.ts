@@ -365,24 +365,32 @@ const http = z
   .describe('The health and chat pages.');
 
 const propertyValues = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
-const testAddress = {
+const addressKeys = {
   mqtt: some('a topic').optional().describe('MQTT topic.'),
   queue: some('a queue').optional().describe('JMS queue.'),
   topic: some('a topic').optional().describe('JMS topic.'),
+};
+const testReplyTo = z
+  .strictObject(addressKeys)
+  .meta({ description: 'Where an answer is wanted: exactly one of mqtt, queue and topic.', ...ONE_ADDRESS })
+  .optional();
+const testMessage = {
+  ...addressKeys,
   broker: brokerName,
   body: z.unknown().optional().describe('Text; a map or a list is its JSON.'),
   properties: propertyValues.optional().describe('JMS properties by name.'),
+  correlationId: z.string().optional().describe('JMSCorrelationID.'),
+  replyTo: testReplyTo,
 };
 
 const given = z
-  .strictObject(testAddress)
+  .strictObject(testMessage)
   .meta({ description: 'A message: its address is exactly one of mqtt, queue and topic.', ...ONE_ADDRESS });
 
 const expected = z
   .strictObject({
-    ...testAddress,
+    ...testMessage,
     type: z.string().optional().describe('JMSType.'),
-    correlationId: z.string().optional().describe('JMSCorrelationID.'),
     group: z.string().optional().describe('JMSXGroupID.'),
     priority: z.int().optional().describe('JMSPriority.'),
     ttl: z.int().optional().describe('Time to live, in milliseconds.'),
@@ -437,7 +445,10 @@ export function keysAt(path: Path): Keys {
   });
   if (section === undefined) return of(mappingSchema);
   if (section === 'http') return of(http);
-  if (section === 'tests') return part === 'given' ? of(given) : part === 'expect' ? of(expected) : of(test);
+  if (section === 'tests') {
+    if (path.at(-1) === 'replyTo') return { known: Object.keys(addressKeys), later: [] };
+    return part === 'given' ? of(given) : part === 'expect' ? of(expected) : of(test);
+  }
   if (section === 'brokers') return part === 'tls' ? of(tls) : of(broker);
   if (part === 'reply') {
     if (path.includes('from')) return of(from, 'share');

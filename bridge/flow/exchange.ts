@@ -54,10 +54,11 @@ export class Exchange {
   readonly #allowed: RouteTable<number>[];
   readonly planRequest: Planner;
 
-  constructor(route: RequestRoute) {
+  /** `newId` makes the ids of requests; given only for dry runs. */
+  constructor(route: RequestRoute, newId?: () => string) {
     const { reply } = route;
     this.#route = route;
-    this.#pending = new PendingRequests(reply.pending, reply.within);
+    this.#pending = new PendingRequests(reply.pending, reply.within, newId);
     this.#allowed = (['mqtt', 'queue', 'topic'] as const).map(
       (kind) =>
         new RouteTable(

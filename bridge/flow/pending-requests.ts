@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
+const unguessable = () => randomBytes(16).toString('hex');
+
 interface Entry<Request> {
   readonly request: Request;
   /** Milliseconds since the epoch. */
@@ -14,10 +16,11 @@ export class PendingRequests<Request> {
   /** All wait equally long, so the oldest expires first. */
   readonly #open = new Map<string, Entry<Request>>();
 
-  /** `within`: milliseconds that an answer may take. */
+  /** `within`: milliseconds that an answer may take. `newId` is for dry runs. */
   constructor(
     readonly limit: number,
     readonly within: number,
+    readonly newId: () => string = unguessable,
   ) {}
 
   get size(): number {
@@ -30,7 +33,7 @@ export class PendingRequests<Request> {
       if (expires > now && this.#open.size < this.limit) break;
       this.#open.delete(id);
     }
-    const id = randomBytes(16).toString('hex');
+    const id = this.newId();
     this.#open.set(id, { request, expires: now + this.within });
     return id;
   }

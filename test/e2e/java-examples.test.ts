@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CHAT_MAPPING, startBridge, type TestBridge } from '../support/bridge.js';
+import { brokerEnvironment, CHAT_MAPPING, startBridge, type TestBridge } from '../support/bridge.js';
 import { startClassic, type TestBroker } from '../support/brokers.js';
 import { type ChatMember, chatMessage, joinChat } from '../support/chat-member.js';
 import { type Child, startChild } from '../support/child.js';
@@ -17,7 +17,7 @@ describe('the Java examples', () => {
 
   beforeAll(async () => {
     broker = await startClassic();
-    bridge = await startBridge(CHAT_MAPPING, broker);
+    bridge = await startBridge(CHAT_MAPPING, brokerEnvironment(broker));
     bob = await joinChat(broker, 'bob');
     await mavenPackage(PAHO, 'java-paho-chat.jar');
     await mavenPackage(JMS, 'java-jms.jar');

@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RouteStatus } from '../../bridge/status.js';
-import { CHAT_MAPPING, startBridge, startBridgeOn, type TestBridge } from '../support/bridge.js';
+import {
+  brokerEnvironment,
+  CHAT_MAPPING,
+  startBridge,
+  startBridgeOn,
+  type TestBridge,
+} from '../support/bridge.js';
 import { startArtemis, startClassic, type TestBroker } from '../support/brokers.js';
 import { type ChatMember, chatMessage, joinChat } from '../support/chat-member.js';
 import { eventually } from '../support/eventually.js';
@@ -33,7 +39,7 @@ describe('mappings/chat.yaml on ActiveMQ Classic', () => {
 
   beforeAll(async () => {
     broker = await startClassic();
-    bridge = await startBridge(CHAT_MAPPING, broker);
+    bridge = await startBridge(CHAT_MAPPING, brokerEnvironment(broker));
     bob = await joinChat(broker, 'bob');
   });
 

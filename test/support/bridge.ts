@@ -19,26 +19,31 @@ export interface TestBridge extends Bridge {
   end(): Promise<void>;
 }
 
-/** What a mapping file reads from the environment to reach this broker with the bridge's account. */
-export function brokerEnvironment(broker: TestBroker): Record<string, string> {
+/** What a shipped mapping file reads from the environment to reach this broker with the bridge's account. */
+export function brokerEnvironment(broker: TestBroker, prefix = 'ACTIVEMQ'): Record<string, string> {
   const { ports, accounts } = broker;
-  const optional = { AMQP: ports.amqp, STOMP: ports.stomp, WS: ports.ws, OPENWIRE: ports.openwire };
+  const all = {
+    MQTT: ports.mqtt,
+    AMQP: ports.amqp,
+    STOMP: ports.stomp,
+    WS: ports.ws,
+    OPENWIRE: ports.openwire,
+  };
   return {
-    ACTIVEMQ_HOST: broker.host,
-    ACTIVEMQ_MQTT_PORT: String(ports.mqtt),
-    ACTIVEMQ_USERNAME: accounts.bridge.username,
-    ACTIVEMQ_PASSWORD: accounts.bridge.password,
+    [`${prefix}_HOST`]: broker.host,
+    [`${prefix}_USERNAME`]: accounts.bridge.username,
+    [`${prefix}_PASSWORD`]: accounts.bridge.password,
     ...Object.fromEntries(
-      Object.entries(optional).flatMap(([name, port]) =>
-        port === undefined ? [] : [[`ACTIVEMQ_${name}_PORT`, String(port)]],
+      Object.entries(all).flatMap(([name, port]) =>
+        port === undefined ? [] : [[`${prefix}_${name}_PORT`, String(port)]],
       ),
     ),
   };
 }
 
 /** A bridge in this process on a mapping file, without its HTTP server; resolves when every route is ready. */
-export async function startBridge(file: string, broker: TestBroker): Promise<TestBridge> {
-  const result = await loadConfig(file, brokerEnvironment(broker));
+export async function startBridge(file: string, env: Record<string, string>): Promise<TestBridge> {
+  const result = await loadConfig(file, env);
   if (!result.ok) throw new Error(`${file}: ${JSON.stringify(result.diagnostics, undefined, 2)}`);
   const bridge = createBridge(result.config, silentLog);
   bridge.start();
@@ -61,7 +66,7 @@ export async function startBridgeOn(mapping: string, broker: TestBroker): Promis
   try {
     const file = join(folder, 'mapping.yaml');
     await writeFile(file, mapping);
-    return await startBridge(file, broker);
+    return await startBridge(file, brokerEnvironment(broker));
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -7,6 +7,8 @@ export interface ChatMember {
   publish(topic: string, payload: string | Buffer): Promise<void>;
   /** Subscribes with QoS 1; `first` is the first payload from then on that the predicate takes. */
   listen(topic: string, wanted?: (payload: Buffer) => boolean): Promise<{ readonly first: Promise<Buffer> }>;
+  /** Subscribes with QoS 1 to a filter; resolves with a count of what has come so far. */
+  listenAll(filter: string, take: (topic: string, payload: Buffer) => void): Promise<() => number>;
   leave(): Promise<void>;
 }
 
@@ -32,6 +34,18 @@ export async function joinChat(broker: TestBroker, account: 'ann' | 'bob'): Prom
       });
       await client.subscribeAsync(topic, { qos: 1 });
       return { first };
+    },
+    async listenAll(filter, take) {
+      let count = 0;
+      const levels = filter.split('/');
+      client.on('message', (topic, payload) => {
+        if (!topic.split('/').every((level, index) => levels[index] === '+' || levels[index] === level))
+          return;
+        count++;
+        take(topic, payload);
+      });
+      await client.subscribeAsync(filter, { qos: 1 });
+      return () => count;
     },
     leave: () => client.endAsync(),
   };
