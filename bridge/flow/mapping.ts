@@ -3,8 +3,8 @@ import type { RouteConfig, ToConfig } from '../config/config.js';
 import { BridgeError } from '../errors.js';
 import { describeAddress } from '../message/address.js';
 import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
+import { renderName } from '../routing/destination-name.js';
 import type { Variables } from '../routing/expression.js';
-import { encodeLevel } from '../routing/name-codec.js';
 import { evaluateTemplate, renderTemplate, type Scope, type Template } from '../routing/template.js';
 
 /** What `mapMessage` gives the outbound message besides what the rule says. */
@@ -116,7 +116,7 @@ export function orderKey(route: RouteConfig, message: Message, scope: Scope): st
  * @throws BridgeError `mapping-failed` (a destination name or a body without a value), `unsupported-body`
  */
 export function mapMessage(to: ToConfig, message: Message, scope: Scope, stamp: Stamp): OutboundMessage {
-  const name = renderTemplate(to.name, scope, encodeLevel);
+  const name = renderName(to.name, scope);
   if (name === undefined) throw noValue(to.name, `the destination ${to.kind}`, message);
   return {
     to: { kind: to.kind, name },
