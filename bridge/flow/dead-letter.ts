@@ -1,8 +1,9 @@
 import type { BridgeError } from '../errors.js';
 import type { Address } from '../message/address.js';
 import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
+import { encodePropertyName } from '../message/property-name.js';
 
-/** Characters of a text that a dead letter tells, and of a property it keeps: Classic takes no STOMP header over 10 KiB. */
+/** Characters of a text that a dead letter tells, and of a property it keeps: STOMP has limits (connectors/flavours). */
 const LONGEST_TEXT = 1_000;
 const LONGEST_PROPERTY = 2_000;
 /** Half of the STOMP headers that Classic takes. */
@@ -19,19 +20,21 @@ export interface DeadLetterReason {
 }
 
 /**
- * The message that says what could not be delivered and why: the original body, byte for byte, and its properties, with
- * `bridge_route`, `bridge_source`, `bridge_reason`, `bridge_error` and `bridge_time` (ISO 8601) added, and
+ * The message that says what could not be delivered and why: the original body, byte for byte, and its properties, each under
+ * a name that JMS takes (`encodePropertyName`), with `bridge_route`, `bridge_source`, `bridge_reason`, `bridge_error` and `bridge_time` (ISO 8601) added, and
  * `bridge_left_out` with the number of properties that were too large to keep.
  */
 export function deadLetterOf(message: Message, reason: DeadLetterReason, to: Address): OutboundMessage {
   const { body } = message;
-  const kept = [...message.properties].filter(
-    ([name, value], index) =>
-      !reason.bare &&
-      index < MOST_PROPERTIES &&
-      name.length <= LONGEST_TEXT &&
-      String(value).length <= LONGEST_PROPERTY,
-  );
+  const kept = [...message.properties]
+    .map(([name, value]) => [encodePropertyName(name), withoutNul(value)] as const)
+    .filter(
+      ([name, value], index) =>
+        !reason.bare &&
+        index < MOST_PROPERTIES &&
+        name.length <= LONGEST_TEXT &&
+        String(value).length <= LONGEST_PROPERTY,
+    );
   const properties = new Map<string, PropertyValue>(kept);
   const leftOut = message.properties.size - kept.length;
   if (leftOut > 0) properties.set('bridge_left_out', leftOut);
@@ -53,6 +56,11 @@ export function deadLetterOf(message: Message, reason: DeadLetterReason, to: Add
   };
 }
 
+/** STOMP cannot carry one, and a dead letter has to arrive. */
+function withoutNul<Value extends PropertyValue>(value: Value): Value | string {
+  return typeof value === 'string' ? value.replaceAll('\0', '\ufffd') : value;
+}
+
 function shortened(text: string): string {
-  return text.length <= LONGEST_TEXT ? text : `${text.slice(0, LONGEST_TEXT - 1)}…`;
+  return withoutNul(text.length <= LONGEST_TEXT ? text : `${text.slice(0, LONGEST_TEXT - 1)}…`);
 }

@@ -8,7 +8,7 @@ import {
   renderPattern,
 } from '../message/address.js';
 import type { Message } from '../message/message.js';
-import { decodeLevel, encodeLevel } from '../routing/name-codec.js';
+import { decodeLevel, encodeLevel, keepBeginning } from '../routing/name-codec.js';
 import { RouteTable } from '../routing/route-table.js';
 import { renderTemplate, type Scope } from '../routing/template.js';
 import { type Arrival, mapContents, scopeOf } from './mapping.js';
@@ -206,10 +206,8 @@ function requestFields({ topic, correlationId }: Request): ReadonlyMap<string, s
 function isPlain({ kind, name }: Address, openBeginning: boolean): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL ends a connection (MQTT 3.1.1, 1.5.3)
   if (kind === 'mqtt') return !/[+#\u0000]/.test(name);
-  const levels = name.split('.');
-  return levels.every(
-    (level, index) => encodeLevel(decodeLevel(level), index === 0 && openBeginning) === level,
-  );
+  const asWritten = name.split('.').every((level) => encodeLevel(decodeLevel(level)) === level);
+  return asWritten && (!openBeginning || keepBeginning(name, 0) === name);
 }
 
 const text = (reply: ReplyConfig, key: 'replyTo' | 'correlationId', scope: Scope): string | undefined => {

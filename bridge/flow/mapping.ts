@@ -3,8 +3,8 @@ import type { OutputConfig, RouteConfig, ToConfig } from '../config/config.js';
 import { BridgeError } from '../errors.js';
 import { type Address, describeAddress } from '../message/address.js';
 import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
+import { renderName } from '../routing/destination-name.js';
 import type { Variables } from '../routing/expression.js';
-import { encodeLevel } from '../routing/name-codec.js';
 import { evaluateTemplate, renderTemplate, type Scope, type Template } from '../routing/template.js';
 
 /** One arrival of a message at the bridge. */
@@ -148,7 +148,7 @@ export function mapMessage(
   arrival: Arrival,
   defaults: Defaults = {},
 ): OutboundMessage {
-  const name = renderTemplate(to.name, scope, encodeLevel);
+  const name = renderName(to.name, scope);
   if (name === undefined) throw noValue(to.name, `the destination ${to.kind}`, message);
   const replyTo = defaultReplyTo(to, defaults);
   const { correlationId = message.correlationId } = defaults;
@@ -210,7 +210,7 @@ function mapBody(to: OutputConfig, message: Message, scope: Scope): string | Buf
 /** Nowhere, for a message that has no value for it: it then asks for no answer. */
 function mapReplyTo({ replyTo }: OutputConfig, scope: Scope): Address | undefined {
   if (replyTo === undefined) return undefined;
-  const name = renderTemplate(replyTo.name, scope, encodeLevel);
+  const name = renderName(replyTo.name, scope);
   return name === undefined ? undefined : { kind: replyTo.kind, name };
 }
 

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import type { RouteConfig } from '../config/config.js';
 import { asBridgeError, BridgeError } from '../errors.js';
+import { describeAddress } from '../message/address.js';
 import type { Message, OutboundMessage } from '../message/message.js';
 import type { Scope } from '../routing/template.js';
 import {
@@ -56,7 +58,7 @@ export function plannerOf(
     if (limits.bytes !== undefined) checkSize(message, limits.bytes);
     const asked = ask?.(message, scope, arrival);
     if (asked !== undefined) scope = scopeOf(message, captures, arrival, asked.variables);
-    const key = dedupeKey(route, scope);
+    const key = digestOf(dedupeKey(route, scope));
     return {
       orderKey: orderKey(route, message, scope),
       ...(key === undefined ? {} : { dedupeKey: key }),
@@ -76,6 +78,11 @@ export function plannerOf(
   };
 }
 
+/** In place of a text of any length, where many of them are remembered. */
+function digestOf<Text extends string | undefined>(text: Text): Text | string {
+  return text === undefined ? text : createHash('sha256').update(text).digest('base64');
+}
+
 function checkSize(message: Message, limit: number): void {
   const size = bodySize(message);
   if (size > limit)
@@ -89,12 +96,12 @@ function checkSize(message: Message, limit: number): void {
 function destinationLimit(limit: number): (message: OutboundMessage) => void {
   const known = new Set<string>();
   return ({ to }) => {
-    const name = `${to.kind} ${to.name}`;
+    const name = digestOf(`${to.kind} ${to.name}`);
     if (known.has(name)) return;
     if (known.size >= limit)
       throw new BridgeError(
         'limit-exceeded',
-        `${name} would be one destination more than the ${limit} that limits.destinations of the rule takes`,
+        `${describeAddress(to)} would be one destination more than the ${limit} that limits.destinations of the rule takes`,
       );
     known.add(name);
   };

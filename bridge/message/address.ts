@@ -66,7 +66,11 @@ export function addressWithin(pattern: AddressPattern, announced: string | undef
   return { kind, name: renderPattern(pattern, { one: '*', rest: '#' }) };
 }
 
-/** For logs and errors: `queue orders`, `mqtt chat/lobby/messages`. */
-export function describeAddress(address: Address): string {
-  return `${address.kind} ${JSON.stringify(address.name)}`;
+/** Characters of a name that logs and errors show; a stranger can make one of 65,535. */
+const SHOWN = 200;
+
+/** For logs and errors: `queue "orders"`, `mqtt "chat/lobby/messages"`. */
+export function describeAddress({ kind, name }: Address): string {
+  const more = name.length > SHOWN ? `… (${name.length} characters)` : '';
+  return `${kind} ${JSON.stringify(name.slice(0, SHOWN))}${more}`;
 }

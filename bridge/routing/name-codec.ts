@@ -4,29 +4,41 @@
  * and two different texts never give the same name.
  */
 
-/** Seen to mean something to Classic, Artemis or MQTT inside a name, or unsafe to print. */
-const UNSAFE = /[.*>#+/,?&=:$%\\;|{}"'`<\s\p{C}]/gu;
+/**
+ * Seen to mean something to Classic, Artemis or MQTT inside a name, or unsafe to print. Mosquitto ends the connection over a
+ * noncharacter. Code points that are not assigned yet stay: else a name would change with the Unicode version of Node.js.
+ */
+const UNSAFE = /[.*>#+/,?&=:$%\\;|{}"'`<\s\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Noncharacter_Code_Point}]/gu;
 
-/** How a name begins that brokers keep for themselves; a hole must not be able to begin a name like that. */
+/** How a name begins that brokers keep for themselves; what comes out of a hole must not make a name begin like that. */
 const RESERVED = /^(?:activemq|virtualtopic|consumer|dlq|expiryqueue)/i;
 
 const ENCODED = /%u[0-9A-F]{4}|(?:%[0-9A-F]{2})+/g;
 
-/** The text as (part of) one level; `first` when it stands at the very beginning of the name. */
-export function encodeLevel(text: string, first = false): string {
-  if (text === '') return '%';
-  const encoded = text.replace(UNSAFE, percentEncode);
-  return first && RESERVED.test(encoded) ? percentEncode(encoded.charAt(0)) + encoded.slice(1) : encoded;
+/** The text as (part of) one level. */
+export function encodeLevel(text: string): string {
+  return text === '' ? '%' : text.replace(UNSAFE, percentEncode);
 }
 
 /**
- * The text that `encodeLevel` was given. Text that is not of its making comes back as it is: `%61dmin`, say, is a name of its
- * own, and no other way to write `admin`.
+ * The name with its beginning kept out of what is reserved, unless the first `written` characters, which a rule has in so many
+ * words, are already so. What follows them must come from `encodeLevel`.
  */
-export function decodeLevel(level: string): string {
+export function keepBeginning(name: string, written: number): string {
+  const reserved = RESERVED.exec(name)?.[0].length ?? 0;
+  if (reserved <= written) return name;
+  return name.slice(0, written) + percentEncode(name.charAt(written)) + name.slice(written + 1);
+}
+
+/**
+ * The text that `encodeLevel` was given (and `keepBeginning`, for the `first` level of a name). Text that is not of their
+ * making comes back as it is: `%61dmin`, say, is a name of its own, and no other way to write `admin`.
+ */
+export function decodeLevel(level: string, first = false): string {
   if (!level.includes('%')) return level;
   const text = level === '%' ? '' : decode(level);
-  return encodeLevel(text) === level || encodeLevel(text, true) === level ? text : level;
+  const again = encodeLevel(text);
+  return (first ? keepBeginning(again, 0) : again) === level ? text : level;
 }
 
 function decode(level: string): string {

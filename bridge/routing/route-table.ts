@@ -74,10 +74,11 @@ export class RouteTable<Route> {
   #capture(pattern: CapturePattern, levels: readonly string[]): Map<string, string> {
     const captures = new Map<string, string>();
     for (const [index, name] of pattern.captures) {
+      // Several levels stay as they are: decoded, `a%2Fb` and `a/b` would be one and the same.
       const text =
         pattern.levels[index] === 'rest'
-          ? levels.slice(index).map(decodeLevel).join(this.#separator)
-          : decodeLevel(levels[index] ?? '');
+          ? levels.slice(index).join(this.#separator)
+          : decodeLevel(levels[index] ?? '', index === 0);
       captures.set(name, text);
     }
     return captures;

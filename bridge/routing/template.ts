@@ -120,14 +120,11 @@ export function evaluateTemplate(template: Template, scope: Scope): PropertyValu
   return renderTemplate(template, scope, (text) => text);
 }
 
-/**
- * The template as text, each hole's text passed through `encode` (`first`: the text begins with it); undefined when a
- * hole has no value.
- */
+/** The template as text, each hole's text passed through `encode`; undefined when a hole has no value. */
 export function renderTemplate(
   template: Template,
   scope: Scope,
-  encode: (text: string, first: boolean) => string,
+  encode: (text: string) => string,
 ): string | undefined {
   let text = '';
   for (const part of template.parts) {
@@ -137,7 +134,7 @@ export function renderTemplate(
     }
     const value = plainValue(valueFor(part, scope));
     if (value === undefined) return undefined;
-    text += encode(String(value), text === '');
+    text += encode(String(value));
   }
   return text;
 }

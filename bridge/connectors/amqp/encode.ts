@@ -2,6 +2,7 @@ import rhea, { type Message as AmqpMessage } from 'rhea';
 import { asBridgeError, BridgeError } from '../../errors.js';
 import { type Address, describeAddress } from '../../message/address.js';
 import type { OutboundMessage, PropertyValue } from '../../message/message.js';
+import { isSteeringProperty } from '../../message/steering.js';
 import type { AmqpFlavour } from '../flavours/flavour.js';
 
 /** AMQP JMS mapping 1.0: the kind of the address in `to` and `reply_to`, as a byte. */
@@ -34,7 +35,10 @@ export function encodeMessage(message: OutboundMessage, flavour: AmqpFlavour): B
   }
 }
 
-/** The message in rhea's form. Text becomes an amqp-value, bytes a data section: TextMessage and BytesMessage. */
+/**
+ * The message in rhea's form. Text becomes an amqp-value, bytes a data section: TextMessage and BytesMessage. A property without
+ * a name, or whose name steers a broker, is left out: to one like that Classic gives no answer at all (6.1.8).
+ */
 export function toAmqp(message: OutboundMessage, flavour: AmqpFlavour): AmqpMessage {
   const fields: AmqpMessage = {
     to: flavour.to(message.to),
@@ -49,8 +53,8 @@ export function toAmqp(message: OutboundMessage, flavour: AmqpFlavour): AmqpMess
     ...(message.to.kind === 'topic' ? flavour.topicProperties(message) : {}),
     ...(message.duplicateId === undefined ? {} : flavour.duplicateProperties?.(message.duplicateId)),
   });
-  if (message.properties.size + marks.length > 0)
-    fields.application_properties = properties([...message.properties, ...marks]);
+  const own = [...message.properties].filter(([name]) => name !== '' && !isSteeringProperty(name));
+  if (own.length + marks.length > 0) fields.application_properties = properties([...own, ...marks]);
   if (message.correlationId !== undefined) fields.correlation_id = message.correlationId;
   if (message.type !== undefined) fields.subject = message.type;
   if (message.group !== undefined) fields.group_id = message.group;
@@ -80,7 +84,15 @@ function annotations(message: OutboundMessage): Record<string, unknown> {
 function properties(values: Iterable<readonly [string, PropertyValue]>): Record<string, unknown> {
   // No prototype: a property may be named `__proto__`.
   const typed: Record<string, unknown> = Object.create(null);
-  for (const [name, value] of values) typed[name] = typedValue(name, value);
+  for (const [name, value] of values) {
+    // In UTF-8 all of them become U+FFFD, and two names could become one.
+    if (/\p{Cs}/u.test(name))
+      throw new BridgeError(
+        'message-refused',
+        `UTF-8 has no bytes for the lone surrogate in the name of property ${JSON.stringify(name.slice(0, 40))}`,
+      );
+    typed[name] = typedValue(name, value);
+  }
   return typed;
 }
 

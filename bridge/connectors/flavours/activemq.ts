@@ -1,6 +1,6 @@
 import { renderPattern } from '../../message/address.js';
 import type { Flavour, TopicProperties } from './flavour.js';
-import { safeName } from './safe-name.js';
+import { LONGEST_JMS_NAME, safeName } from './safe-name.js';
 
 /**
  * `a,b` is two destinations, `a?x=y` is `a` with an option, and a queue named with a wildcard gives its messages to
@@ -19,7 +19,12 @@ export const activemq: Flavour = {
   type: 'activemq',
   product: 'ActiveMQ Classic',
   // Over AMQP a retained TextMessage is rejected with a NullPointerException of the broker (6.1.8).
-  mqtt: { sharedSubscriptions: false, keepsPublishOrder: true, retainsFrom: ['mqtt', 'stomp'] },
+  mqtt: {
+    sharedSubscriptions: false,
+    keepsPublishOrder: true,
+    longestTopic: LONGEST_JMS_NAME,
+    retainsFrom: ['mqtt', 'stomp'],
+  },
   amqp: {
     isProduct: (product) => product === 'ActiveMQ',
     // A bare name is always a queue there; the prefix decides, the capability is ignored.
@@ -50,6 +55,9 @@ export const activemq: Flavour = {
       Object.keys(headers).some((name) => name.startsWith('JMS_AMQP_')) ? undefined : headers.ack,
     plainName: (destination) => destination.replace(/^\/(?:(?:remote-)?temp-)?(?:queue|topic)\//, ''),
     openTransactions: 2,
+    // Seen with 6.1.8: 1,001 headers and 10,241 bytes were taken. All together may be as large as a frame.
+    limits: { headers: 1_000, lineBytes: 10_240, bytes: 10_240_000 },
+    unescapesNames: false,
     // With content-length alone it would be a BytesMessage.
     textMarker: { 'amq-msg-type': 'text' },
   },

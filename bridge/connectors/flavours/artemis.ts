@@ -1,6 +1,6 @@
 import { renderPattern } from '../../message/address.js';
 import type { DuplicateProperties, Flavour, TopicProperties } from './flavour.js';
-import { safeName } from './safe-name.js';
+import { LONGEST_JMS_NAME, safeName } from './safe-name.js';
 
 /** `address::queue` names one queue of an address: other consumers of the address would get nothing. */
 const UNSAFE = /::/;
@@ -19,7 +19,12 @@ export const artemis: Flavour = {
   product: 'ActiveMQ Artemis',
   // Each PUBLISH of QoS 1 or 2 is a transaction of its own there, and commits are not worked off in their order: of 300 messages
   // with 100 unanswered at a time, a subscriber got some in the wrong order in 4 of 140 tries (2.40.0).
-  mqtt: { sharedSubscriptions: true, keepsPublishOrder: false, retainsFrom: ['mqtt'] },
+  mqtt: {
+    sharedSubscriptions: true,
+    keepsPublishOrder: false,
+    longestTopic: LONGEST_JMS_NAME,
+    retainsFrom: ['mqtt'],
+  },
   amqp: {
     isProduct: (product) => product === 'apache-activemq-artemis',
     // A prefix would be part of the name; queue or topic is said by annotation and capability.
@@ -53,6 +58,12 @@ export const artemis: Flavour = {
     plainName: (destination) => destination.replace(/^(?:queue|topic):\/\//, ''),
     // With two, consumers were seen to get whole transactions in the wrong order (2.40.0).
     openTransactions: 1,
+    // They must fit into one record of the journal, 501,760 bytes as it comes, as UTF-16 and with up to 102,400 characters of the
+    // body; over 1 MiB the ERROR frame has a header that is too long to read (2.40.0).
+    limits: { headers: 1_000, lineBytes: 100_000, bytes: 100_000 },
+    unescapesNames: true,
+    // It takes what follows for a number, a UUID or hexadecimal digits: an AMQP consumer gets something else, or nothing at all.
+    oddCorrelationId: /^ID:AMQP_/,
   },
   jmsVia: { from: 'amqp', to: 'amqp' },
 };

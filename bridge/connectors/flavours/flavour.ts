@@ -36,6 +36,8 @@ export interface MqttFlavour {
   readonly sharedSubscriptions: boolean;
   /** False where publishes of one connection may overtake each other while they have no answer. */
   readonly keepsPublishOrder: boolean;
+  /** Bytes of the longest topic that is published to. */
+  readonly longestTopic: number;
   /** The protocols over which a message for a JMS topic can be retained for later MQTT subscribers. */
   readonly retainsFrom: readonly Protocol[];
 }
@@ -80,6 +82,18 @@ export interface StompFlavour {
    * syncs the last; one where commits are not worked off in their order.
    */
   readonly openTransactions: number;
+  /** The most that the headers of a SEND may be; over more the broker ends the connection. */
+  readonly limits: {
+    readonly headers: number;
+    /** Of one header: name, colon and value, escaped. */
+    readonly lineBytes: number;
+    /** Of all of them together. */
+    readonly bytes: number;
+  };
+  /** False where the escapes in a header's name stay there: only STOMP clients would see the property's own name. */
+  readonly unescapesNames: boolean;
+  /** Correlation ids that this broker takes for its own spelling of ids of other types, and does not hand over as they were. */
+  readonly oddCorrelationId?: RegExp;
   /** Headers that make a SEND with content-length a TextMessage, where the broker has any. */
   readonly textMarker?: Readonly<Record<string, string>>;
 }

@@ -4,5 +4,11 @@ import type { Flavour } from './flavour.js';
 export const mqttBroker: Flavour = {
   type: 'mqtt',
   product: 'MQTT broker',
-  mqtt: { sharedSubscriptions: true, keepsPublishOrder: true, retainsFrom: ['mqtt'] },
+  mqtt: {
+    sharedSubscriptions: true,
+    keepsPublishOrder: true,
+    // A topic name's length is a two byte number (MQTT 3.1.1, 1.5.3).
+    longestTopic: 65_535,
+    retainsFrom: ['mqtt'],
+  },
 };

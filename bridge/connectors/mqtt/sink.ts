@@ -2,7 +2,7 @@ import { BridgeError } from '../../errors.js';
 import { describeAddress } from '../../message/address.js';
 import type { OutboundMessage } from '../../message/message.js';
 import type { Sink, SinkSpec } from '../connector.js';
-import { flavourOf } from '../flavours/flavour.js';
+import { flavourOf, type MqttFlavour } from '../flavours/flavour.js';
 import type { Wire } from './connection.js';
 import { lostError, place } from './errors.js';
 import { Fifo } from './fifo.js';
@@ -33,7 +33,7 @@ export class MqttSink implements Sink {
   readonly #published = new Set<Send>();
   /** One at a time: the topics that have a publish without an answer, each with the sends that wait behind it. */
   readonly #behind = new Map<string, { readonly sends: Fifo<Send>; advancing: boolean }>();
-  readonly #oneAtATime: boolean;
+  readonly #flavour: MqttFlavour;
   #pumping = false;
   /** Given up, yet their packet ids stay taken: an id that is used again would take the late answer for its own. */
   #unanswered = 0;
@@ -43,12 +43,12 @@ export class MqttSink implements Sink {
     readonly spec: SinkSpec,
   ) {
     this.#window = Math.max(1, Math.min(spec.window, MAX_WINDOW));
-    this.#oneAtATime = !flavourOf(wire.endpoint.brokerType).mqtt.keepsPublishOrder;
+    this.#flavour = flavourOf(wire.endpoint.brokerType).mqtt;
     wire.onEnd((reason) => this.#rejectAll(reason));
   }
 
   async send(message: OutboundMessage): Promise<void> {
-    checkTopic(message.to);
+    checkTopic(message.to, this.#flavour);
     const payload = typeof message.body === 'string' ? Buffer.from(message.body) : message.body;
     checkSize(message.to, payload);
     const { ended } = this.wire;
@@ -95,7 +95,7 @@ export class MqttSink implements Sink {
     this.#published.add(send);
     this.wire.batchWrites();
     const { to, qos, retain } = send.message;
-    if (this.#oneAtATime && !this.#behind.has(to.name))
+    if (!this.#flavour.keepsPublishOrder && !this.#behind.has(to.name))
       this.#behind.set(to.name, { sends: new Fifo(), advancing: false });
     this.wire.client.publish(to.name, send.payload, { qos, retain }, (error) => {
       if (this.wire.ended !== undefined) return;

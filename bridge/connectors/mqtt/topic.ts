@@ -1,8 +1,6 @@
 import { BridgeError } from '../../errors.js';
 import { type Address, describeAddress } from '../../message/address.js';
-
-/** A topic name's length is a two byte number (MQTT 3.1.1, 1.5.3). */
-const MAX_TOPIC_BYTES = 65_535;
+import type { MqttFlavour } from '../flavours/flavour.js';
 
 /** The largest Remaining Length (MQTT 3.1.1, 2.2.3): topic, packet id and payload together. */
 const MAX_REMAINING_BYTES = 268_435_455;
@@ -10,9 +8,9 @@ const MAX_REMAINING_BYTES = 268_435_455;
 /** Wildcards (4.7.1), NUL and lone surrogates (1.5.3) end the connection, and with it everybody else's messages. */
 const FORBIDDEN = /[+#\0\p{Cs}]/u;
 
-/** @throws BridgeError `destination-refused` when no PUBLISH may carry this address. */
-export function checkTopic(to: Address): void {
-  const problem = topicProblem(to);
+/** @throws BridgeError `destination-refused` when no PUBLISH may carry this address, or not to this broker. */
+export function checkTopic(to: Address, { longestTopic }: MqttFlavour): void {
+  const problem = topicProblem(to, longestTopic);
   if (problem !== undefined) throw new BridgeError('destination-refused', problem);
 }
 
@@ -26,12 +24,12 @@ export function checkSize(to: Address, payload: Buffer): void {
     );
 }
 
-function topicProblem(to: Address): string | undefined {
+function topicProblem(to: Address, longest: number): string | undefined {
   if (to.kind !== 'mqtt') return `${describeAddress(to)} cannot be reached over MQTT`;
   if (to.name === '') return 'an MQTT topic needs a name; this one is empty';
   const bytes = Buffer.byteLength(to.name);
-  if (bytes > MAX_TOPIC_BYTES)
-    return `an MQTT topic of ${bytes} bytes, beginning ${JSON.stringify(to.name.slice(0, 40))}: at most ${MAX_TOPIC_BYTES} can be said`;
+  if (bytes > longest)
+    return `${describeAddress(to)} is a topic of ${bytes} bytes; the longest is ${longest}`;
   const bad = FORBIDDEN.exec(to.name);
   if (bad === null) return undefined;
   return `${describeAddress(to)}: ${JSON.stringify(bad[0])} cannot stand in a topic that is published to`;

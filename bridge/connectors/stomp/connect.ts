@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import net, { type Socket } from 'node:net';
 import tls from 'node:tls';
 import { asBridgeError, BridgeError } from '../../errors.js';
@@ -121,6 +122,11 @@ class StompConnection implements Connection {
   readonly #receipts = new Map<string, () => void>();
   readonly #sources = new Map<string, StompSource>();
   readonly #sinks: StompSink[] = [];
+  /**
+   * Classic writes the name of a property as it is: with line breaks and a NUL in it a sender can make frames of its own here
+   * (6.1.8). None of them is answered that does not know this.
+   */
+  readonly #secret = randomBytes(9).toString('hex');
   #nextId = 0;
   #refusal: string | undefined;
   #onRefusal: ((text: string) => void) | undefined;
@@ -158,7 +164,7 @@ class StompConnection implements Connection {
 
   async source(spec: SourceSpec, onDelivery: (delivery: Delivery) => void): Promise<StompSource> {
     if (spec.kind === 'mqtt') throw new TypeError('STOMP reads queues and topics');
-    const id = `s${++this.#nextId}`;
+    const id = this.#newId('s');
     const source = new StompSource(
       {
         flavour: this.#flavour,
@@ -252,8 +258,12 @@ class StompConnection implements Connection {
     });
   }
 
+  #newId(kind: 's' | 'r'): string {
+    return `${kind}${++this.#nextId}-${this.#secret}`;
+  }
+
   #expectReceipt(done: () => void): string {
-    const id = `r${++this.#nextId}`;
+    const id = this.#newId('r');
     this.#receipts.set(id, done);
     return id;
   }

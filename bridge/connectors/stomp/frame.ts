@@ -44,11 +44,16 @@ export function encodeFrame(command: string, headers: Headers, body?: Buffer): B
   return Buffer.concat(body === undefined ? [start, NUL] : [start, body, NUL]);
 }
 
+/** Bytes of a header in a frame, without the line's end. */
+export function lineLength(name: string, value: string): number {
+  return Buffer.byteLength(escapeText(name)) + 1 + Buffer.byteLength(escapeText(value));
+}
+
 // biome-ignore lint/suspicious/noControlCharactersInRegex: a NUL would end the frame
 const SPECIAL = /[\\\r\n:\u0000]/g;
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\r': '\\r', '\n': '\\n', ':': '\\c' };
 
-/** A NUL has no escape in STOMP and would end the frame: it becomes U+FFFD. */
+/** A NUL has no escape in STOMP and would end the frame: it becomes U+FFFD, where nobody has refused it before. */
 function escapeText(text: string): string {
   return text.replace(SPECIAL, (character) => ESCAPES[character] ?? '\ufffd');
 }

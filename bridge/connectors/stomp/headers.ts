@@ -4,6 +4,7 @@ import { type Address, type AddressPattern, addressWithin } from '../../message/
 import type { Message, OutboundMessage } from '../../message/message.js';
 import { isSteeringProperty } from '../../message/steering.js';
 import type { StompFlavour } from '../flavours/flavour.js';
+import { checkHeaders } from './check-headers.js';
 import { type Headers, isReservedHeader } from './frame.js';
 import type { IncomingFrame } from './guard.js';
 
@@ -17,7 +18,8 @@ export interface Send {
  * A message as STOMP carries it. Every property becomes text. A property whose name is the protocol's or steers a broker
  * is left out.
  * @throws BridgeError `unsupported-body` for text with a NUL where text cannot have a content-length;
- *   `destination-refused` for a name that the broker would not take as one name
+ *   `destination-refused` for a name that the broker would not take as one name; `message-refused` for headers that would not
+ *   arrive as they are, or that end the connection
  */
 export function encodeSend(message: OutboundMessage, flavour: StompFlavour): Send {
   const headers: [string, string][] = Object.entries(flavour.sendHeaders(message.to));
@@ -39,6 +41,7 @@ export function encodeSend(message: OutboundMessage, flavour: StompFlavour): Sen
 
   const body = typeof message.body === 'string' ? Buffer.from(message.body, 'utf8') : message.body;
   for (const [name, value] of bodyHeaders(message.body, body, flavour)) add(name, value);
+  checkHeaders(headers, flavour);
   return { headers, body };
 }
 

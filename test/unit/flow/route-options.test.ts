@@ -166,7 +166,8 @@ describe('dedupe', () => {
     await start(broker, { dedupe, to });
     broker.publish(chat('lobby', { id: 'a' }));
     await eventually(() => ids.length === 2);
-    expect(new Set(ids)).toEqual(new Set(['route/0/a', 'route/1/a']));
+    expect(ids.map((id) => id?.slice(0, 8)).toSorted()).toEqual(['route/0/', 'route/1/']);
+    expect(ids[0]?.slice(8)).toBe(ids[1]?.slice(8));
   });
 });
 
@@ -201,7 +202,7 @@ describe('limits', () => {
     for (const room of ['a', 'b', 'c', 'a', 'c']) broker.publish(chat(room, room));
     await eventually(() => dead.length === 2 && got.length === 2);
     expect(dead[0]?.properties.get('bridge_error')).toBe(
-      'queue room.c would be one destination more than the 2 that limits.destinations of the rule takes',
+      'queue "room.c" would be one destination more than the 2 that limits.destinations of the rule takes',
     );
   });
 

@@ -39,6 +39,22 @@ describe('a route table', () => {
     );
   });
 
+  it('tells what was encoded in one level from several levels', () => {
+    const rest = (name: string) => names('mqtt', ['chat/{rest...}']).match(name)[0]?.captures.get('rest');
+    expect(rest('chat/a/b')).toBe('a/b');
+    expect(rest('chat/a%2Fb')).toBe('a%2Fb');
+  });
+
+  it('reads an encoded reserved word at the start of a name only', () => {
+    const [found] = names('queue', ['{a}.{b}']).match('%41ctiveMQ.%41ctiveMQ');
+    expect(found?.captures).toEqual(
+      new Map([
+        ['a', 'ActiveMQ'],
+        ['b', '%41ctiveMQ'],
+      ]),
+    );
+  });
+
   it('does not let a capture at the start take a topic that begins with $ (MQTT 3.1.1, 4.7.2)', () => {
     const table = names('mqtt', ['{all...}', '{first}/x', '$SYS/x']);
     expect(table.match('$SYS/x').map(({ route }) => route)).toEqual(['$SYS/x']);

@@ -118,13 +118,37 @@ describe('an outbound message in AMQP', () => {
   });
 
   it('sends a property of any name without touching a prototype', () => {
-    const names = ['__proto__', 'constructor', 'hasOwnProperty', 'toString', '', 'größe'];
+    const names = ['constructor', 'hasOwnProperty', 'toString', 'größe', 'a\r\nb:\0'];
     const encoded = encodeMessage(
       outbound({ properties: new Map(names.map((name) => [name, 'v'])) }),
       artemis,
     );
     for (const name of names) expect(encoded.includes(Buffer.from(name))).toBe(true);
     expect(Object.hasOwn(Object.prototype, 'v')).toBe(false);
+  });
+
+  it('leaves out a property without a name and one that steers a broker: Classic answers neither', () => {
+    const names = ['', '__proto__', 'JMSExpiration', '_AMQ_DUPL_ID', 'ActiveMQ.MQTT.QoS', 'kept'];
+    const properties = new Map(names.map((name) => [name, 'v']));
+    expect(roundTrip({ properties }).application_properties).toEqual({ kept: 'v' });
+    expect(roundTrip({ properties: new Map([['', 'v']]) }).application_properties).toBeUndefined();
+  });
+
+  it('refuses a property name that UTF-8 has no bytes for: two of them could become one', () => {
+    const properties = new Map([['a\ud800', 'v']]);
+    expect(codeOf(() => encodeMessage(outbound({ properties }), artemis))).toBe('message-refused');
+  });
+
+  it('refuses a name of more than 1,000 bytes, and does not repeat all of it', () => {
+    const to = { kind: 'queue', name: 'é'.repeat(501) } as const;
+    for (const broker of [activemq, artemis])
+      expect(() => toAmqp(outbound({ to }), broker)).toThrow(
+        expect.objectContaining({
+          code: 'destination-refused',
+          message: expect.stringMatching(/^queue "é{200}"… .* is a name of 1002 bytes; the longest is 1000$/),
+        }),
+      );
+    expect(() => toAmqp(outbound({ to: { kind: 'queue', name: 'é'.repeat(500) } }), activemq)).not.toThrow();
   });
 
   it.each(['a,b', 'a?consumer.exclusive=true', 'a.>', '*', '', 'a\nb'])(
