@@ -1,7 +1,7 @@
 import type { BridgeError } from '../errors.js';
 import type { Address } from '../message/address.js';
 import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
-import { encodePropertyName } from '../message/property-name.js';
+import { carryPropertyName } from '../message/property-name.js';
 
 /** Characters of a text that a dead letter tells, and of a property it keeps: STOMP has limits (connectors/flavours). */
 const LONGEST_TEXT = 1_000;
@@ -21,13 +21,15 @@ export interface DeadLetterReason {
 
 /**
  * The message that says what could not be delivered and why: the original body, byte for byte, and its properties, each under
- * a name that JMS takes (`encodePropertyName`), with `bridge_route`, `bridge_source`, `bridge_reason`, `bridge_error` and `bridge_time` (ISO 8601) added, and
+ * a name that JMS takes (`carryPropertyName`), with `bridge_route`, `bridge_source`, `bridge_reason`, `bridge_error` and `bridge_time` (ISO 8601) added, and
  * `bridge_left_out` with the number of properties that were too large to keep.
  */
 export function deadLetterOf(message: Message, reason: DeadLetterReason, to: Address): OutboundMessage {
   const { body } = message;
   const kept = [...message.properties]
-    .map(([name, value]) => [encodePropertyName(name), withoutNul(value)] as const)
+    .map(
+      ([name, value]) => [carryPropertyName(name, message.address.kind, to.kind), withoutNul(value)] as const,
+    )
     .filter(
       ([name, value], index) =>
         !reason.bare &&

@@ -105,7 +105,7 @@ export class Exchange {
     if (target === undefined) throw new RangeError(`no reply target ${index} in ${this.#route.name}`);
     const known = new Map<string, unknown>([['request', requestFields(request)]]);
     const scope = scopeOf(message, new Map([...captures, ...ofAddress]), arrival, known);
-    const contents = mapContents(withTimeLeft(target, left), message, scope, arrival);
+    const contents = mapContents(address.kind, withTimeLeft(target, left), message, scope, arrival);
     const { correlationId: _, ...others } = contents;
     const correlation = request.correlationId === undefined ? {} : { correlationId: request.correlationId };
     return {

@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import type { OutputConfig, RouteConfig, ToConfig } from '../config/config.js';
 import { BridgeError } from '../errors.js';
-import { type Address, describeAddress } from '../message/address.js';
+import { type Address, type AddressKind, describeAddress } from '../message/address.js';
 import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
+import { carryPropertyName } from '../message/property-name.js';
 import { renderName } from '../routing/destination-name.js';
 import type { Variables } from '../routing/expression.js';
 import { evaluateTemplate, renderTemplate, type Scope, type Template } from '../routing/template.js';
@@ -156,7 +157,7 @@ export function mapMessage(
     to: { kind: to.kind, name },
     ...optional('replyTo', replyTo),
     ...optional('correlationId', correlationId),
-    ...mapContents(to, message, scope, arrival),
+    ...mapContents(to.kind, to, message, scope, arrival),
   };
 }
 
@@ -166,8 +167,9 @@ function defaultReplyTo({ broker, kind }: ToConfig, { replyTo }: Defaults): Addr
   return fits ? replyTo.address : undefined;
 }
 
-/** All of an outbound message but its address. @throws BridgeError `mapping-failed`, `unsupported-body` */
+/** All of an outbound message to an address of this kind but the address. @throws BridgeError `mapping-failed`, `unsupported-body` */
 export function mapContents(
+  kind: AddressKind,
   to: OutputConfig,
   message: Message,
   scope: Scope,
@@ -175,7 +177,7 @@ export function mapContents(
 ): Omit<OutboundMessage, 'to'> {
   return {
     body: mapBody(to, message, scope),
-    properties: mapProperties(to, message, scope),
+    properties: mapProperties(kind, to, message, scope),
     persistent: to.persistent,
     timestamp: message.timestamp ?? arrival.now,
     id: arrival.id,
@@ -220,8 +222,16 @@ function isPlainText(bytes: Buffer): boolean {
 }
 
 /** A property whose template has no value for this message is left out (JMS reads it as null), one of the same name too. */
-function mapProperties(to: OutputConfig, message: Message, scope: Scope): ReadonlyMap<string, PropertyValue> {
-  const properties = new Map<string, PropertyValue>(to.copyProperties ? message.properties : []);
+function mapProperties(
+  kind: AddressKind,
+  to: OutputConfig,
+  message: Message,
+  scope: Scope,
+): ReadonlyMap<string, PropertyValue> {
+  const properties = new Map<string, PropertyValue>();
+  if (to.copyProperties)
+    for (const [name, value] of message.properties)
+      properties.set(carryPropertyName(name, message.address.kind, kind), value);
   for (const [name, template] of to.properties) {
     const value = evaluateTemplate(template, scope);
     if (value === undefined) properties.delete(name);

@@ -1,3 +1,4 @@
+import type { AddressKind } from './address.js';
 import { isSteeringProperty } from './steering.js';
 
 /**
@@ -48,6 +49,16 @@ export function decodePropertyName(name: string): string {
           return found === '_DOT_' ? '.' : '-';
         });
   return encodePropertyName(text) === name ? text : name;
+}
+
+/**
+ * The name that a property has where its message goes, of one that it brought along. Between MQTT, where any text is a name, and JMS
+ * it is encoded and decoded; from JMS to JMS a legal name stays what it is.
+ */
+export function carryPropertyName(name: string, from: AddressKind, to: AddressKind): string {
+  const original = from === 'mqtt' ? name : decodePropertyName(name);
+  if (to !== 'mqtt') return encodePropertyName(original);
+  return original;
 }
 
 /** From the end, because only what follows a `_` tells whether it would read like an escape. */
