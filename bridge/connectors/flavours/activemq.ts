@@ -18,8 +18,15 @@ const topicProperties: TopicProperties = ({ qos, retain }) => ({
 export const activemq: Flavour = {
   type: 'activemq',
   product: 'ActiveMQ Classic',
-  // Over AMQP a retained TextMessage is rejected with a NullPointerException of the broker (6.1.8).
-  mqtt: { sharedSubscriptions: false, keepsPublishOrder: true, retainsFrom: ['mqtt', 'stomp'] },
+  mqtt: {
+    // It closes the socket on an MQTT 5 CONNECT, without a CONNACK (6.1.8).
+    versions: ['3.1.1'],
+    takesControls: true,
+    sharedSubscriptions: false,
+    keepsPublishOrder: true,
+    // Over AMQP a retained TextMessage is rejected with a NullPointerException of the broker (6.1.8).
+    retainsFrom: ['mqtt', 'stomp'],
+  },
   amqp: {
     isProduct: (product) => product === 'ActiveMQ',
     // A bare name is always a queue there; the prefix decides, the capability is ignored.

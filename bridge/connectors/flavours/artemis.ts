@@ -14,9 +14,15 @@ const topicProperties: TopicProperties = ({ qos }) => ({ 'mqtt.qos.level': qos }
 export const artemis: Flavour = {
   type: 'artemis',
   product: 'ActiveMQ Artemis',
-  // Each PUBLISH of QoS 1 or 2 is a transaction of its own there, and commits are not worked off in their order: of 300 messages
-  // with 100 unanswered at a time, a subscriber got some in the wrong order in 4 of 140 tries (2.40.0).
-  mqtt: { sharedSubscriptions: true, keepsPublishOrder: false, retainsFrom: ['mqtt'] },
+  mqtt: {
+    versions: ['3.1.1', 5],
+    takesControls: true,
+    sharedSubscriptions: true,
+    // Each PUBLISH of QoS 1 or 2 is a transaction of its own there, and commits are not worked off in their order: of 300
+    // messages with 100 unanswered at a time, a subscriber got some in the wrong order in 4 of 140 tries (2.40.0).
+    keepsPublishOrder: false,
+    retainsFrom: ['mqtt'],
+  },
   amqp: {
     isProduct: (product) => product === 'apache-activemq-artemis',
     // A prefix would be part of the name; queue or topic is said by annotation and capability.

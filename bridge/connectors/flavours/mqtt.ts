@@ -4,5 +4,12 @@ import type { Flavour } from './flavour.js';
 export const mqttBroker: Flavour = {
   type: 'mqtt',
   product: 'MQTT broker',
-  mqtt: { sharedSubscriptions: true, keepsPublishOrder: true, retainsFrom: ['mqtt'] },
+  mqtt: {
+    versions: ['3.1.1', 5],
+    // Mosquitto hangs up on a line break in a user property (2.0.11).
+    takesControls: false,
+    sharedSubscriptions: true,
+    keepsPublishOrder: true,
+    retainsFrom: ['mqtt'],
+  },
 };

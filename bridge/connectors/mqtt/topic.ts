@@ -16,9 +16,12 @@ export function checkTopic(to: Address): void {
   if (problem !== undefined) throw new BridgeError('destination-refused', problem);
 }
 
-/** @throws BridgeError `message-refused` when the packet would be longer than MQTT can say. */
-export function checkSize(to: Address, payload: Buffer): void {
-  const remaining = 2 + Buffer.byteLength(to.name) + 2 + payload.length;
+/**
+ * `propertiesBytes` is what MQTT 5 adds: the properties and their length.
+ * @throws BridgeError `message-refused` when the packet would be longer than MQTT can say.
+ */
+export function checkSize(to: Address, payload: Buffer, propertiesBytes = 0): void {
+  const remaining = 2 + Buffer.byteLength(to.name) + 2 + propertiesBytes + payload.length;
   if (remaining > MAX_REMAINING_BYTES)
     throw new BridgeError(
       'message-refused',
@@ -26,7 +29,8 @@ export function checkSize(to: Address, payload: Buffer): void {
     );
 }
 
-function topicProblem(to: Address): string | undefined {
+/** Why no PUBLISH may carry this address, as its topic or as the one to reply to. */
+export function topicProblem(to: Address): string | undefined {
   if (to.kind !== 'mqtt') return `${describeAddress(to)} cannot be reached over MQTT`;
   if (to.name === '') return 'an MQTT topic needs a name; this one is empty';
   const bytes = Buffer.byteLength(to.name);
