@@ -14,10 +14,11 @@ const ONLY_FOR: Readonly<Record<'from' | 'to', Readonly<Record<string, readonly 
     qos: ['mqtt'],
     session: ['mqtt'],
     connection: ['mqtt'],
+    share: ['mqtt'],
     selector: ['queue', 'topic'],
     durable: ['topic'],
   },
-  // MQTT 3.1.1 has no place for properties and headers; a JMS topic can ask for what its MQTT subscribers get.
+  // A JMS topic can ask for what its MQTT subscribers get.
   to: {
     properties: ['queue', 'topic'],
     type: ['queue', 'topic'],
@@ -30,6 +31,9 @@ const ONLY_FOR: Readonly<Record<'from' | 'to', Readonly<Record<string, readonly 
     retain: ['mqtt', 'topic'],
   },
 };
+
+/** MQTT 3.1.1 has no place for properties and headers, MQTT 5 for these. */
+const CARRIED_BY_MQTT_5: ReadonlySet<string> = new Set(['properties', 'correlationId', 'ttl']);
 
 /** What the keys of one route mean together, and with the brokers. */
 export function checkRoutes(mapping: Mapping, root: Node, report: Report): void {
@@ -109,14 +113,28 @@ function checkEnd(
   if (kind === undefined) return;
   for (const [key, kinds] of Object.entries(ONLY_FOR[side])) {
     const value = node.entries.get(key);
-    if (value !== undefined && !kinds.includes(kind))
+    if (value === undefined || kinds.includes(kind)) continue;
+    const advice = kind === 'mqtt' && CARRIED_BY_MQTT_5.has(key) ? mqtt5Advice(end, context) : ' only';
+    if (advice !== undefined)
       report.add(
         'error',
         value.key ?? value.start,
-        `"${key}" has no meaning here: it is for ${kinds.join(' and ')} only`,
+        `"${key}" has no meaning here: it is for ${kinds.join(' and ')}${advice}`,
       );
   }
   checkBroker(side, kind, end, node, context);
+}
+
+/** What to do for a key that MQTT 5 carries; undefined when it is right as it is, or the broker has an error of its own. */
+function mqtt5Advice(end: FromInput | ToInput, { known, mapping }: Context): string | undefined {
+  const name = known === undefined ? undefined : brokerOf(end, known);
+  const broker =
+    name !== undefined && Object.hasOwn(mapping.brokers, name) ? mapping.brokers[name] : undefined;
+  if (broker === undefined || broker.mqttVersion === 5) return undefined;
+  const { product, mqtt } = flavourOf(broker.type);
+  return mqtt.versions.includes(5)
+    ? `, and for mqtt with "mqttVersion: 5" at the broker "${name}"`
+    : `, and for mqtt in MQTT 5, which ${product} does not speak`;
 }
 
 function checkBroker(
@@ -164,8 +182,16 @@ function checkBroker(
   // A protocol or an address that is given but wrong has its own error already.
   const via =
     viaNode !== undefined && end.via === undefined ? undefined : viaOf(side, end, kind, broker.type);
+  const share = node.entries.get('share');
+  const { product, mqtt } = flavourOf(broker.type);
+  if (kind === 'mqtt' && share !== undefined && !mqtt.sharedSubscriptions)
+    report.add(
+      'error',
+      share.key ?? share.start,
+      `${product} grants a shared subscription and then delivers nothing; leave "share" out`,
+    );
   const retain = node.entries.get('retain');
-  const { retainsFrom } = flavourOf(broker.type).mqtt;
+  const { retainsFrom } = mqtt;
   if (retain !== undefined && via !== undefined && !retainsFrom.includes(via))
     report.add(
       'error',
@@ -239,6 +265,7 @@ function checkConnections(mapping: Mapping, root: Node, known: readonly string[]
 interface SessionTraits {
   readonly broker: string | undefined;
   readonly session: string;
+  readonly share: string | undefined;
   readonly inFlight: number;
   readonly retry: string;
 }
@@ -247,6 +274,7 @@ function sessionTraits({ from, inFlight, retry }: RouteInput, known: readonly st
   return {
     broker: brokerOf(from, known),
     session: from.session,
+    share: from.share,
     inFlight,
     retry: `${milliseconds(retry.initial)} to ${milliseconds(retry.max)}`,
   };

@@ -110,7 +110,7 @@ const broker = z
   .strictObject({
     type: z
       .enum(['activemq', 'artemis', 'mqtt'])
-      .describe('ActiveMQ Classic, ActiveMQ Artemis, or any MQTT 3.1.1 broker.'),
+      .describe('ActiveMQ Classic, ActiveMQ Artemis, or any other MQTT broker.'),
     host: text(
       'Host of all protocols, on the usual ports 1883 (MQTT), 5672 (AMQP), 61613 (STOMP).',
       (value) => message(problemOfHost(value)),
@@ -118,6 +118,12 @@ const broker = z
     mqtt: url('mqtt'),
     amqp: url('amqp'),
     stomp: url('stomp'),
+    mqttVersion: z
+      .literal(['3.1.1', 5])
+      .default('3.1.1')
+      .describe(
+        'Version of MQTT: 5 carries properties, correlation ids and times to live. Classic speaks 3.1.1 only.',
+      ),
     username: z.string().optional().describe('Account of the bridge; empty means none.'),
     password: z.string().optional().describe(`Its password; best \${NAME} or \${file:/path}.`),
     clientId: name('a client id')
@@ -148,9 +154,19 @@ const via = z
     'Protocol for a queue or topic: by default amqp to read; to write stomp on activemq, amqp on artemis.',
   );
 
+const SHARED = /^\$share\/([^/]*)\/?/;
+
 const from = z
   .strictObject({
-    mqtt: pattern('mqtt', 'MQTT topics: {name} captures one level, {name...} the rest.').optional(),
+    mqtt: text('MQTT topics: {name} captures one level, {name...} the rest.', (value) => {
+      const [shared, group] = SHARED.exec(value) ?? [];
+      if (shared === undefined) return problemIn(() => parsePattern('mqtt', value));
+      const right = JSON.stringify(value.slice(shared.length) || 'chat/{room}');
+      return {
+        message: `a shared subscription is written share: ${group || 'GROUP'}, mqtt: ${right}`,
+        offset: 0,
+      };
+    }).optional(),
     queue: pattern(
       'queue',
       'JMS queue: {name} captures one level between dots, {name...} the rest.',
@@ -169,6 +185,9 @@ const from = z
     connection: name('a connection')
       .optional()
       .describe('MQTT: routes with the same name here share one session.'),
+    share: name('a group')
+      .optional()
+      .describe('MQTT: group of bridges of which one gets each message (a shared subscription).'),
     selector: some('a selector').optional().describe('JMS selector, evaluated by the broker.'),
     durable: name('a subscription').optional().describe('JMS topic: name of a durable subscription.'),
   })
@@ -176,7 +195,7 @@ const from = z
 
 const properties = z
   .record(
-    text('Name of a JMS property.', (value) => {
+    text('Name of a property.', (value) => {
       if (isSteeringProperty(value))
         return { message: `a property "${value}" steers the broker; a rule cannot set it` };
       return /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(value)
@@ -185,7 +204,9 @@ const properties = z
     }),
     template('Its value; a template that is just one hole keeps its type.'),
   )
-  .describe('JMS properties by name. One whose template has no value for a message is left out.');
+  .describe(
+    'JMS or MQTT 5 user properties by name. One whose template has no value for a message is left out.',
+  );
 
 const to = z
   .strictObject({
@@ -201,7 +222,7 @@ const to = z
     body: template('Body in place of the message’s own.').optional(),
     properties: properties.optional(),
     type: template('JMSType.').optional(),
-    correlationId: template('JMSCorrelationID.').optional(),
+    correlationId: template('JMSCorrelationID, or Correlation Data of MQTT 5.').optional(),
     group: template('JMSXGroupID: messages of one group go to one consumer, in order.').optional(),
     priority: z.int().min(0).max(9).optional().describe('JMSPriority.'),
     ttl: duration(Number.MAX_SAFE_INTEGER)
@@ -332,7 +353,7 @@ export function keysAt(path: Path): Keys {
   if (section === 'http') return of(http);
   if (section === 'tests') return part === 'given' ? of(given) : part === 'expect' ? of(expected) : of(test);
   if (section === 'brokers') return part === 'tls' ? of(tls) : of(broker);
-  if (part === 'from') return of(from, 'share');
+  if (part === 'from') return of(from);
   if (part === 'to') return of(to, 'replyTo');
   if (part === 'retry') return of(retry, 'attempts');
   return of(route, 'delivery', 'dedupe', 'limits');
@@ -358,7 +379,9 @@ function orInterpolated(schema: unknown): unknown {
   );
   if (propertyNames !== undefined) mapped.propertyNames = propertyNames;
   const { type } = mapped;
-  const narrow = type === 'number' || type === 'integer' || type === 'boolean';
+  // Literals of several types have none of their own.
+  const mixed = type === undefined && 'enum' in mapped;
+  const narrow = mixed || type === 'number' || type === 'integer' || type === 'boolean';
   if (!narrow && !(type === 'string' && ('enum' in mapped || 'pattern' in mapped))) return mapped;
   const { description, default: usual, ...constraint } = mapped;
   return {

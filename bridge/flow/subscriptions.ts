@@ -28,11 +28,14 @@ export function subscriptionsFor(
   }));
 }
 
-function mqttSubscriptions(routes: readonly FlowRoute[]): MqttSubscription[] {
+function mqttSubscriptions(routes: readonly [FlowRoute, ...FlowRoute[]]): MqttSubscription[] {
+  // Routes of one session are all of one group or of none.
+  const { share } = routes[0].config.from;
   const wanted = routes.map(({ config }) => ({ pattern: config.from.pattern, extra: config.from.qos }));
   return coverPatterns(wanted, (a, b): Qos => Math.max(a, b) as Qos).map(({ pattern, extra }) => ({
     pattern,
     qos: extra,
+    ...(share === undefined ? {} : { share }),
   }));
 }
 

@@ -126,6 +126,7 @@ export const MESSAGE_FIELDS: readonly string[] = [
   'type',
   'group',
   'priority',
+  'ttl',
   'persistent',
   'qos',
   'retained',
