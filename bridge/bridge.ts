@@ -217,6 +217,7 @@ function endpointOf(
     brokerType: broker.type,
     protocol,
     ...place,
+    ...(protocol === 'mqtt' ? { mqttVersion: broker.mqttVersion } : {}),
     ...(broker.username === undefined ? {} : { username: broker.username }),
     ...(broker.password === undefined ? {} : { password: broker.password }),
     ...identity,

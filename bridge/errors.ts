@@ -14,7 +14,7 @@ export type ErrorCode =
   | 'subscription-refused'
   /** No confirm came in time; the outcome is unknown. */
   | 'send-timeout'
-  /** The broker handed the message back (AMQP released or modified). */
+  /** The broker handed the message back (AMQP released or modified, MQTT 5 an error that may pass). */
   | 'send-released'
   /** The destination has no room left for now. */
   | 'destination-full'

@@ -51,7 +51,7 @@ function verdictOf(
     return { kind: 'no-match', reason: `it reads from the broker ${from.broker}`, nearness: -2 };
   if (from.kind !== kind)
     return { kind: 'no-match', reason: `it reads ${from.kind} ${from.pattern.text}`, nearness: -1 };
-  const message = asRead(route, given);
+  const message = asRead(route, given, config);
   const [match] = new RouteTable(kind, [{ pattern: from.pattern, route }]).match(name);
   if (match === undefined) return noMatch(route, given.address);
   const arrival = { id: 'ID:trial', now: Date.now(), redelivered: false };
@@ -82,9 +82,10 @@ function checked(config: Config, to: ToConfig, result: OutboundMessage | BridgeE
   }
 }
 
-/** STOMP has no properties but text. */
-function asRead({ from }: RouteConfig, message: Message): Message {
-  if (from.via !== 'stomp') return message;
+/** STOMP and MQTT 5 have no properties but text. */
+function asRead({ from }: RouteConfig, message: Message, config: Config): Message {
+  const isMqtt5 = from.via === 'mqtt' && config.brokers.get(from.broker)?.mqttVersion === 5;
+  if (from.via !== 'stomp' && !isMqtt5) return message;
   const texts = [...message.properties].map(([name, value]): [string, string] => [name, String(value)]);
   return { ...message, properties: new Map(texts) };
 }

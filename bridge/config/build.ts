@@ -46,7 +46,7 @@ export function buildConfig(mapping: Mapping, tls: ReadonlyMap<string, TlsOption
 }
 
 function buildBroker(name: string, broker: BrokerInput, tls: TlsOptions | undefined): BrokerConfig {
-  const { type, clientId, lanes, username, password } = broker;
+  const { type, mqttVersion, clientId, lanes, username, password } = broker;
   const endpoints = new Map<Protocol, HostPort>();
   for (const protocol of protocolsOf(type)) {
     const endpoint = endpointOf(broker, protocol, tls);
@@ -56,6 +56,7 @@ function buildBroker(name: string, broker: BrokerInput, tls: TlsOptions | undefi
     name,
     type,
     endpoints,
+    mqttVersion,
     clientId,
     lanes,
     // A variable that may be empty is how an account is left out.
@@ -113,7 +114,7 @@ function buildRoute(name: string, route: RouteInput, mapping: Mapping): RouteCon
 
 function buildFrom(from: FromInput, mapping: Mapping): FromConfig {
   const { kind, text, broker, via } = place('from', from, mapping);
-  const { qos, session, connection, selector, durable } = from;
+  const { qos, session, connection, share, selector, durable } = from;
   return {
     kind,
     broker,
@@ -122,6 +123,7 @@ function buildFrom(from: FromInput, mapping: Mapping): FromConfig {
     qos,
     session,
     ...optional('connection', connection),
+    ...optional('share', share),
     ...optional('selector', selector),
     ...optional('durable', durable),
   };

@@ -1,4 +1,5 @@
 import type { Protocol } from '../connectors/connector.js';
+import { flavourOf } from '../connectors/flavours/flavour.js';
 import { readBrokerUrl } from './address-url.js';
 import { protocolsOf } from './resolve.js';
 import type { BrokerInput, Mapping } from './schema.js';
@@ -30,6 +31,13 @@ function checkBroker(broker: BrokerInput, node: Node & { kind: 'map' }, report: 
         keyOf(protocol),
         `a broker of type ${broker.type} has only MQTT; "${protocol}" needs activemq or artemis`,
       );
+  const { product, mqtt } = flavourOf(broker.type);
+  if (!mqtt.versions.includes(broker.mqttVersion))
+    report.add(
+      'error',
+      keyOf('mqttVersion'),
+      `${product} speaks no MQTT ${broker.mqttVersion}; write "mqttVersion: ${mqtt.versions.join(' or ')}" or leave it out`,
+    );
   if (has('password') && !has('username'))
     report.add('error', keyOf('password'), 'a "password" needs a "username"');
   const { tls } = broker;

@@ -3,7 +3,7 @@ import { parsePattern } from '../routing/pattern.js';
 import { AddressSets, levelsOfPattern, levelsOfTemplate } from './address-set.js';
 import { parseDestination } from './destination.js';
 import { addressOf, brokerOf, listOf } from './resolve.js';
-import type { Mapping, RouteInput } from './schema.js';
+import type { FromInput, Mapping, RouteInput } from './schema.js';
 import { type Node, nodeAt, type Report } from './source.js';
 
 /** A file can hold more loops than anyone reads. */
@@ -80,7 +80,7 @@ function checkAnswers(
   }
 }
 
-/** Finds rules that can feed each other in a circle, and rules that compete for the messages of one queue. */
+/** Finds rules that can feed each other in a circle, and rules that compete for the messages of one queue or group. */
 export function checkLoops(mapping: Mapping, root: Node, report: Report): void {
   const rules = Object.entries(mapping.routes)
     .filter(([, route]) => route.enabled)
@@ -98,7 +98,8 @@ export function checkLoops(mapping: Mapping, root: Node, report: Report): void {
     if (address === undefined || broker === undefined) continue;
     const space = spaceOf(broker, address.kind);
     const levels = levelsOfPattern(parsePattern(address.kind, address.text));
-    if (address.kind === 'queue') warnOfCompetitors(rule, sources.meeting(space, levels), root, report);
+    if (address.kind === 'queue' || rule.route.from.share !== undefined)
+      warnOfCompetitors(rule, sources.meeting(space, levels), root, report);
     sources.add(space, levels, rule);
   }
   checkAnswers(rules, sources, { brokers, spaceOf, root, report });
@@ -169,18 +170,28 @@ function reportLoop(loop: readonly LoopStep[], root: Node, report: Report): void
 }
 
 function warnOfCompetitors(rule: Rule, others: ReadonlySet<Rule>, root: Node, report: Report): void {
-  if (rule.route.from.selector !== undefined) return;
-  const other = [...others].find(({ route }) => route.from.selector === undefined);
-  const node = nodeAt(root, ['routes', rule.name, 'from', 'queue']);
+  const other = [...others].find(({ route }) => compete(rule.route.from, route.from));
+  const kind = rule.route.from.queue === undefined ? 'share' : 'queue';
+  const node = nodeAt(root, ['routes', rule.name, 'from', kind]);
   if (other === undefined || node === undefined) return;
   // The one that gets a message which its `where` does not want accepts and forgets it.
   const loses = rule.route.where !== undefined || other.route.where !== undefined;
+  const single = kind === 'queue' ? 'use a "selector" in each instead' : 'give each a group of its own';
   const advice = loses
-    ? 'what the "where" of one does not want is lost to the other; use a "selector" in each instead'
+    ? `what the "where" of one does not want is lost to the other; ${single}`
     : 'give one route several destinations instead';
   report.at(
     node,
-    `the route "${other.name}" takes from this queue too: each message goes to only one of them; ${advice}`,
+    `the route "${other.name}" takes from this ${kind === 'queue' ? 'queue' : 'group'} too: each message goes to only one of them; ${advice}`,
     { severity: loses ? 'error' : 'warning' },
   );
+}
+
+/** Filters of a group that are not the same text are groups of their own; routes of one session get every message. */
+function compete(one: FromInput, other: FromInput): boolean {
+  if (one.queue !== undefined) return one.selector === undefined && other.selector === undefined;
+  if (one.mqtt === undefined || other.mqtt === undefined || one.share !== other.share) return false;
+  if (one.connection !== undefined && one.connection === other.connection) return false;
+  const filterOf = (text: string) => JSON.stringify(parsePattern('mqtt', text).levels);
+  return filterOf(one.mqtt) === filterOf(other.mqtt);
 }

@@ -62,7 +62,8 @@ function capturesOf(from: FromInput): ReadonlySet<string> | undefined {
 /** Messages from there have neither a reply address nor a correlation id. */
 function saysNothing(from: FromInput | ToInput, { mapping }: Context): boolean {
   const broker = brokerOf(from, Object.keys(mapping.brokers));
-  return addressOf(from)?.kind === 'mqtt' && broker !== undefined && mapping.brokers[broker] !== undefined;
+  const version = broker === undefined ? undefined : mapping.brokers[broker]?.mqttVersion;
+  return addressOf(from)?.kind === 'mqtt' && version === '3.1.1';
 }
 
 /** By itself as correlation id, or because the rule puts it somewhere. */
@@ -100,7 +101,7 @@ function checkTarget(
   const address = addressOf(target);
   const kind: AddressKind | undefined = address?.kind ?? target.temporary;
   if (kind === undefined) return;
-  checkKeysFor('to', kind, node, report);
+  checkKeysFor('to', kind, node, asker, context);
   checkAsker(kind, asker, first, context);
   if (address === undefined) {
     checkTemplates(node, ofAnswers && { captures: ofAnswers, more: ['request'] }, report);

@@ -14,10 +14,11 @@ const ONLY_FOR: Readonly<Record<'from' | 'to', Readonly<Record<string, readonly 
     qos: ['mqtt'],
     session: ['mqtt'],
     connection: ['mqtt'],
+    share: ['mqtt'],
     selector: ['queue', 'topic'],
     durable: ['topic'],
   },
-  // MQTT 3.1.1 has no place for properties and headers; a JMS topic can ask for what its MQTT subscribers get.
+  // A JMS topic can ask for what its MQTT subscribers get.
   to: {
     properties: ['queue', 'topic'],
     copyProperties: ['queue', 'topic'],
@@ -32,6 +33,15 @@ const ONLY_FOR: Readonly<Record<'from' | 'to', Readonly<Record<string, readonly 
     retain: ['mqtt', 'topic'],
   },
 };
+
+/** MQTT 3.1.1 has no place for properties and headers, MQTT 5 for these. */
+const CARRIED_BY_MQTT_5: ReadonlySet<string> = new Set([
+  'properties',
+  'copyProperties',
+  'correlationId',
+  'replyTo',
+  'ttl',
+]);
 
 /** What the keys of one route mean together, and with the brokers. */
 export function checkRoutes(mapping: Mapping, root: Node, report: Report): void {
@@ -55,6 +65,9 @@ export function checkRoutes(mapping: Mapping, root: Node, report: Report): void 
   }
   checkConnections(mapping, root, context.known ?? [], report);
 }
+
+/** What names its broker, or leaves it to there being only one. */
+type HasBroker = Pick<FromInput | ToInput, 'broker'>;
 
 /** What the checks of one end of a rule need to know. */
 export interface Context {
@@ -112,33 +125,59 @@ function checkEnd(
       `"${side}" takes exactly one of "mqtt", "queue" and "topic"; this is another one`,
     );
   if (given.length !== 1) return;
-  checkReplyTo(node, report);
   const kind = KINDS.find((one) => one === given[0]?.[0]);
   if (kind === undefined) return;
-  checkKeysFor(side, kind, node, report);
+  checkReplyTo(kind, node, report);
+  checkKeysFor(side, kind, node, end, context);
   checkBroker(side, kind, end, node, context);
 }
 
-/** Keys that have no effect for this kind of address. */
-export function checkKeysFor(side: 'from' | 'to', kind: AddressKind, node: MapNode, report: Report): void {
+/** Keys that have no effect for this kind of address; `broker` is where that is. */
+export function checkKeysFor(
+  side: 'from' | 'to',
+  kind: AddressKind,
+  node: MapNode,
+  broker: HasBroker,
+  context: Context,
+): void {
   for (const [key, kinds] of Object.entries(ONLY_FOR[side])) {
     const value = node.entries.get(key);
-    if (value !== undefined && !kinds.includes(kind))
-      report.add(
+    if (value === undefined || kinds.includes(kind)) continue;
+    const advice = kind === 'mqtt' && CARRIED_BY_MQTT_5.has(key) ? mqtt5Advice(broker, context) : ' only';
+    if (advice !== undefined)
+      context.report.add(
         'error',
         value.key ?? value.start,
-        `"${key}" has no meaning here: it is for ${kinds.join(' and ')} only`,
+        `"${key}" has no meaning here: it is for ${kinds.join(' and ')}${advice}`,
       );
   }
 }
 
-/** JMS clients can answer to a queue or a topic. */
-function checkReplyTo(end: MapNode, report: Report): void {
+/** JMS clients can answer to a queue or a topic, MQTT clients to an MQTT topic. */
+function checkReplyTo(kind: AddressKind, end: MapNode, report: Report): void {
   const node = end.entries.get('replyTo');
   if (node?.kind !== 'map') return;
-  const given = KINDS.flatMap((kind) => node.entries.get(kind) ?? []);
-  if (given.length !== 1)
-    report.add('error', node.key ?? node.start, '"replyTo" needs exactly one of "queue" and "topic"');
+  const right: readonly AddressKind[] = kind === 'mqtt' ? ['mqtt'] : ['queue', 'topic'];
+  const given = KINDS.filter((one) => node.entries.has(one));
+  const [only] = given;
+  if (only === undefined || given.length > 1 || !right.includes(only))
+    report.add(
+      'error',
+      node.key ?? node.start,
+      `"replyTo" needs ${right.length === 1 ? '"mqtt"' : 'exactly one of "queue" and "topic"'} here`,
+    );
+}
+
+/** What to do for a key that MQTT 5 carries; undefined when it is right as it is, or the broker has an error of its own. */
+function mqtt5Advice(end: HasBroker, { known, mapping }: Context): string | undefined {
+  const name = known === undefined ? undefined : brokerOf(end, known);
+  const broker =
+    name !== undefined && Object.hasOwn(mapping.brokers, name) ? mapping.brokers[name] : undefined;
+  if (broker === undefined || broker.mqttVersion === 5) return undefined;
+  const { product, mqtt } = flavourOf(broker.type);
+  return mqtt.versions.includes(5)
+    ? `, and for mqtt with "mqttVersion: 5" at the broker "${name}"`
+    : `, and for mqtt in MQTT 5, which ${product} does not speak`;
 }
 
 function checkBroker(
@@ -186,8 +225,16 @@ function checkBroker(
   // A protocol or an address that is given but wrong has its own error already.
   const via =
     viaNode !== undefined && end.via === undefined ? undefined : viaOf(side, end, kind, broker.type);
+  const share = node.entries.get('share');
+  const { product, mqtt } = flavourOf(broker.type);
+  if (kind === 'mqtt' && share !== undefined && !mqtt.sharedSubscriptions)
+    report.add(
+      'error',
+      share.key ?? share.start,
+      `${product} grants a shared subscription and then delivers nothing; leave "share" out`,
+    );
   const retain = node.entries.get('retain');
-  const { retainsFrom } = flavourOf(broker.type).mqtt;
+  const { retainsFrom } = mqtt;
   if (retain !== undefined && via !== undefined && !retainsFrom.includes(via))
     report.add(
       'error',
@@ -262,6 +309,7 @@ function checkConnections(mapping: Mapping, root: Node, known: readonly string[]
 interface SessionTraits {
   readonly broker: string | undefined;
   readonly session: string;
+  readonly share: string | undefined;
   readonly inFlight: number;
   readonly delivery: string;
   readonly retry: string;
@@ -274,6 +322,7 @@ function sessionTraits(
   return {
     broker: brokerOf(from, known),
     session: from.session,
+    share: from.share,
     inFlight,
     delivery,
     retry: `${milliseconds(retry.initial)} to ${milliseconds(retry.max)}, ${retry.attempts}`,

@@ -1,4 +1,4 @@
-import type { BrokerType, Protocol, TlsOptions } from '../connectors/connector.js';
+import type { BrokerType, MqttVersion, Protocol, TlsOptions } from '../connectors/connector.js';
 import type { Address, AddressKind } from '../message/address.js';
 import type { PropertyValue, Qos } from '../message/message.js';
 import type { Expression } from '../routing/expression.js';
@@ -46,6 +46,7 @@ export interface BrokerConfig {
   readonly type: BrokerType;
   /** Only the protocols that this type of broker offers. */
   readonly endpoints: ReadonlyMap<Protocol, HostPort>;
+  readonly mqttVersion: MqttVersion;
   readonly username?: string;
   readonly password?: Secret;
   /** Start of every client id that the bridge uses there; two bridges need two. */
@@ -111,6 +112,8 @@ export interface FromConfig {
   readonly session: 'durable' | 'clean';
   /** Routes with the same name here share one source session. */
   readonly connection?: string;
+  /** The group of a shared subscription. */
+  readonly share?: string;
   readonly selector?: string;
   readonly durable?: string;
 }

@@ -50,12 +50,9 @@ export function reportIssues(issues: readonly Issue[], root: Node, report: Repor
 
 function reportKey(path: Path, key: string, parent: Node, report: Report): void {
   const offset = nodeAt(parent, [key])?.key ?? parent.start;
-  const { known, later } = keysAt(path);
+  const known = keysAt(path);
   const advice = didYouMean(key, known) || `; known here: ${known.join(', ')}`;
-  const problem = later.includes(key)
-    ? `"${key}" is not supported by this version`
-    : `unknown key "${key}"${advice}`;
-  report.add('error', offset, problem);
+  report.add('error', offset, `unknown key "${key}"${advice}`);
 }
 
 /** What to write, for what every file needs. */

@@ -19,7 +19,10 @@ export function addressOf(
 }
 
 /** The name of the broker: the one given, or the only one there is. */
-export function brokerOf(end: FromInput | ToInput, names: readonly string[]): string | undefined {
+export function brokerOf(
+  end: Pick<FromInput | ToInput, 'broker'>,
+  names: readonly string[],
+): string | undefined {
   return end.broker ?? (names.length === 1 ? names[0] : undefined);
 }
 

@@ -115,7 +115,7 @@ const broker = z
   .strictObject({
     type: z
       .enum(['activemq', 'artemis', 'mqtt'])
-      .describe('ActiveMQ Classic, ActiveMQ Artemis, or any MQTT 3.1.1 broker.'),
+      .describe('ActiveMQ Classic, ActiveMQ Artemis, or any other MQTT broker.'),
     host: text(
       'Host of all protocols, on the usual ports 1883 (MQTT), 5672 (AMQP), 61613 (STOMP).',
       (value) => message(problemOfHost(value)),
@@ -123,6 +123,12 @@ const broker = z
     mqtt: url('mqtt'),
     amqp: url('amqp'),
     stomp: url('stomp'),
+    mqttVersion: z
+      .literal(['3.1.1', 5])
+      .default('3.1.1')
+      .describe(
+        'Version of MQTT: 5 carries properties, correlation ids and times to live. Classic speaks 3.1.1 only.',
+      ),
     username: z.string().optional().describe('Account of the bridge; empty means none.'),
     password: z.string().optional().describe(`Its password; best \${NAME} or \${file:/path}.`),
     clientId: name('a client id')
@@ -153,9 +159,19 @@ const via = z
     'Protocol for a queue or topic: by default amqp to read; to write stomp on activemq, amqp on artemis.',
   );
 
+const SHARED = /^\$share\/([^/]*)\/?/;
+
 const from = z
   .strictObject({
-    mqtt: pattern('mqtt', 'MQTT topics: {name} captures one level, {name...} the rest.').optional(),
+    mqtt: text('MQTT topics: {name} captures one level, {name...} the rest.', (value) => {
+      const [shared, group] = SHARED.exec(value) ?? [];
+      if (shared === undefined) return problemIn(() => parsePattern('mqtt', value));
+      const right = JSON.stringify(value.slice(shared.length) || 'chat/{room}');
+      return {
+        message: `a shared subscription is written share: ${group || 'GROUP'}, mqtt: ${right}`,
+        offset: 0,
+      };
+    }).optional(),
     queue: pattern(
       'queue',
       'JMS queue: {name} captures one level between dots, {name...} the rest.',
@@ -174,6 +190,9 @@ const from = z
     connection: name('a connection')
       .optional()
       .describe('MQTT: routes with the same name here share one session.'),
+    share: name('a group')
+      .optional()
+      .describe('MQTT: group of bridges of which one gets each message (a shared subscription).'),
     selector: some('a selector').optional().describe('JMS selector, evaluated by the broker.'),
     durable: name('a subscription').optional().describe('JMS topic: name of a durable subscription.'),
   })
@@ -181,7 +200,7 @@ const from = z
 
 const properties = z
   .record(
-    text('Name of a JMS property.', (value) => {
+    text('Name of a property.', (value) => {
       if (isSteeringProperty(value))
         return { message: `a property "${value}" steers the broker; a rule cannot set it` };
       return /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(value)
@@ -190,16 +209,19 @@ const properties = z
     }),
     template('Its value; a template that is just one hole keeps its type.'),
   )
-  .describe('JMS properties by name. One whose template has no value for a message is left out.');
+  .describe(
+    'JMS or MQTT 5 user properties by name. One whose template has no value for a message is left out.',
+  );
 
 const replyTo = z
   .strictObject({
     queue: destination('queue', 'JMS queue.').optional(),
     topic: destination('topic', 'JMS topic.').optional(),
+    mqtt: destination('mqtt', 'MQTT topic, as the Response Topic of MQTT 5.').optional(),
   })
   .meta({
-    description: 'JMSReplyTo: where answers are wanted; exactly one of queue and topic.',
-    oneOf: [{ required: ['queue'] }, { required: ['topic'] }],
+    description: 'Where answers are wanted: JMSReplyTo, or the Response Topic of MQTT 5.',
+    ...ONE_ADDRESS,
   });
 
 /** How a message goes out, wherever it goes. */
@@ -232,7 +254,7 @@ const to = z
     topic: destination('topic', 'JMS topic.').optional(),
     broker: brokerName,
     ...output,
-    correlationId: template('JMSCorrelationID.').optional(),
+    correlationId: template('JMSCorrelationID, or Correlation Data of MQTT 5.').optional(),
     replyTo: replyTo.optional(),
     group: template('JMSXGroupID: messages of one group go to one consumer, in order.').optional(),
   })
@@ -430,31 +452,22 @@ export type ToInput = z.output<typeof to>;
 export type ReplyInput = z.output<typeof reply>;
 export type ReplyTargetInput = z.output<typeof replyTarget>;
 
-/** Keys that a map may have, and those that the format has but this version does not. */
-export interface Keys {
-  readonly known: readonly string[];
-  readonly later: readonly string[];
-}
-
-/** The keys of the map at a path of the mapping file. */
-export function keysAt(path: Path): Keys {
+/** The keys that the map at a path of the mapping file may have. */
+export function keysAt(path: Path): readonly string[] {
   const [section, , part] = path;
-  const of = (object: { readonly shape: object }, ...later: string[]): Keys => ({
-    known: Object.keys(object.shape),
-    later,
-  });
+  const of = (object: { readonly shape: object }) => Object.keys(object.shape);
   if (section === undefined) return of(mappingSchema);
   if (section === 'http') return of(http);
   if (section === 'tests') {
-    if (path.at(-1) === 'replyTo') return { known: Object.keys(addressKeys), later: [] };
+    if (path.at(-1) === 'replyTo') return Object.keys(addressKeys);
     return part === 'given' ? of(given) : part === 'expect' ? of(expected) : of(test);
   }
   if (section === 'brokers') return part === 'tls' ? of(tls) : of(broker);
   if (part === 'reply') {
-    if (path.includes('from')) return of(from, 'share');
+    if (path.includes('from')) return of(from);
     return path.includes('to') ? of(replyTarget) : of(reply);
   }
-  if (part === 'from') return of(from, 'share');
+  if (part === 'from') return of(from);
   if (part === 'to') return path.includes('replyTo') ? of(replyTo) : of(to);
   if (part === 'retry') return of(retry);
   if (part === 'limits') return of(limits);
@@ -481,7 +494,9 @@ function orInterpolated(schema: unknown): unknown {
   );
   if (propertyNames !== undefined) mapped.propertyNames = propertyNames;
   const { type } = mapped;
-  const narrow = type === 'number' || type === 'integer' || type === 'boolean';
+  // Literals of several types have none of their own.
+  const mixed = type === undefined && 'enum' in mapped;
+  const narrow = mixed || type === 'number' || type === 'integer' || type === 'boolean';
   if (!narrow && !(type === 'string' && ('enum' in mapped || 'pattern' in mapped))) return mapped;
   const { description, default: usual, ...constraint } = mapped;
   return {

@@ -7,6 +7,7 @@ import type { Secret } from '../secret.js';
 
 export type BrokerType = 'activemq' | 'artemis' | 'mqtt';
 export type Protocol = 'mqtt' | 'amqp' | 'stomp';
+export type MqttVersion = '3.1.1' | 5;
 
 export interface TlsOptions {
   readonly ca?: Buffer;
@@ -21,6 +22,8 @@ export interface Endpoint {
   readonly broker: string;
   readonly brokerType: BrokerType;
   readonly protocol: Protocol;
+  /** MQTT only; without it 3.1.1. */
+  readonly mqttVersion?: MqttVersion;
   readonly host: string;
   readonly port: number;
   readonly tls?: TlsOptions;
@@ -87,6 +90,8 @@ export type SourceSpec =
 export interface MqttSubscription {
   readonly pattern: AddressPattern;
   readonly qos: Qos;
+  /** Its group: each message goes to one of the sources that subscribe to the same pattern with the same name here. */
+  readonly share?: string;
 }
 
 export interface SinkSpec {

@@ -63,6 +63,10 @@ function withoutNul<Value extends PropertyValue>(value: Value): Value | string {
   return typeof value === 'string' ? value.replaceAll('\0', '\ufffd') : value;
 }
 
-function shortened(text: string): string {
-  return withoutNul(text.length <= LONGEST_TEXT ? text : `${text.slice(0, LONGEST_TEXT - 1)}…`);
+/** Over these an MQTT 5 broker may refuse the dead letter itself, and for ever (1.5.4); they become `%0A` and the like. */
+const UNCARRIED = /[\p{Cc}\p{Noncharacter_Code_Point}]/gu;
+
+function shortened(original: string): string {
+  const text = original.replace(UNCARRIED, encodeURIComponent);
+  return text.length <= LONGEST_TEXT ? text : `${text.slice(0, LONGEST_TEXT - 1)}…`;
 }

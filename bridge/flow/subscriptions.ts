@@ -28,7 +28,9 @@ export function subscriptionsFor(
   }));
 }
 
-function mqttSubscriptions(workers: readonly RouteWorker[]): MqttSubscription[] {
+function mqttSubscriptions(workers: readonly [RouteWorker, ...RouteWorker[]]): MqttSubscription[] {
+  // Routes of one session are all of one group or of none.
+  const { share } = workers[0].route.config.from;
   const wanted = workers.map(({ route: { config } }) => ({
     pattern: config.from.pattern,
     extra: config.from.qos,
@@ -36,6 +38,7 @@ function mqttSubscriptions(workers: readonly RouteWorker[]): MqttSubscription[] 
   return coverPatterns(wanted, (a, b): Qos => Math.max(a, b) as Qos).map(({ pattern, extra }) => ({
     pattern,
     qos: extra,
+    ...(share === undefined ? {} : { share }),
   }));
 }
 

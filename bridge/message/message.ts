@@ -29,6 +29,8 @@ export interface Message {
   /** JMSXGroupID. */
   readonly group?: string;
   readonly priority?: number;
+  /** Milliseconds that are left of its time to live; only MQTT 5 says so. */
+  readonly ttl?: number;
   /** True when it came over a persistent (JMS) or QoS 1 or 2 (MQTT) path. */
   readonly persistent: boolean;
   readonly qos?: Qos;

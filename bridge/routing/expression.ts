@@ -128,6 +128,7 @@ export const MESSAGE_FIELDS: readonly string[] = [
   'type',
   'group',
   'priority',
+  'ttl',
   'persistent',
   'qos',
   'retained',

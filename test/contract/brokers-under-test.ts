@@ -1,4 +1,4 @@
-import type { Connect, Endpoint, Protocol } from '../../bridge/connectors/connector.js';
+import type { Connect, Endpoint, MqttVersion, Protocol } from '../../bridge/connectors/connector.js';
 import { Secret } from '../../bridge/secret.js';
 import type { TestBroker } from '../support/brokers.js';
 import { type Capabilities, describeConnector } from './suite.js';
@@ -7,7 +7,12 @@ import { type Capabilities, describeConnector } from './suite.js';
 export function describeAgainst(
   name: string,
   start: () => Promise<TestBroker>,
-  { protocol, connect, capabilities }: { protocol: Protocol; connect: Connect; capabilities: Capabilities },
+  {
+    protocol,
+    mqttVersion,
+    connect,
+    capabilities,
+  }: { protocol: Protocol; mqttVersion?: MqttVersion; connect: Connect; capabilities: Capabilities },
 ): void {
   describeConnector({
     name,
@@ -15,7 +20,8 @@ export function describeAgainst(
     capabilities,
     start: async () => {
       const broker = await start();
-      return { endpoint: endpointOf(broker, protocol), stop: () => broker.stop() };
+      const version = mqttVersion === undefined ? {} : { mqttVersion };
+      return { endpoint: { ...endpointOf(broker, protocol), ...version }, stop: () => broker.stop() };
     },
   });
 }

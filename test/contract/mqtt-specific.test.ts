@@ -2,7 +2,13 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, connect as dial, type Server, type Socket } from 'node:net';
 import mqttPacket, { type Packet } from 'mqtt-packet';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { Connection, Delivery, Endpoint, Source } from '../../bridge/connectors/connector.js';
+import type {
+  Connection,
+  Delivery,
+  Endpoint,
+  MqttVersion,
+  Source,
+} from '../../bridge/connectors/connector.js';
 import { connectMqtt } from '../../bridge/connectors/mqtt/connect.js';
 import type { OutboundMessage, Qos } from '../../bridge/message/message.js';
 import { Secret } from '../../bridge/secret.js';
@@ -13,9 +19,11 @@ import { endpointOf } from './brokers-under-test.js';
 import { outbound } from './suite.js';
 
 const BROKERS = [
-  { name: 'ActiveMQ Classic', start: startClassic },
-  { name: 'ActiveMQ Artemis', start: startArtemis },
-  { name: 'Mosquitto', start: startMosquitto },
+  { name: 'ActiveMQ Classic', start: startClassic, mqttVersion: '3.1.1' },
+  { name: 'ActiveMQ Artemis', start: startArtemis, mqttVersion: '3.1.1' },
+  { name: 'ActiveMQ Artemis', start: startArtemis, mqttVersion: 5 },
+  { name: 'Mosquitto', start: startMosquitto, mqttVersion: '3.1.1' },
+  { name: 'Mosquitto', start: startMosquitto, mqttVersion: 5 },
 ] as const;
 
 const forever = () => new AbortController().signal;
@@ -31,11 +39,11 @@ interface Tap {
   close(): void;
 }
 
-async function tapInto(port: number): Promise<Tap> {
+async function tapInto(port: number, mqttVersion: MqttVersion): Promise<Tap> {
   const seen: Tap['seen'] = [];
   const sockets = new Set<Socket>();
   const watch = (from: 'bridge' | 'broker', socket: Socket, other: Socket) => {
-    const parser = mqttPacket.parser({ protocolVersion: 4 });
+    const parser = mqttPacket.parser({ protocolVersion: mqttVersion === 5 ? 5 : 4 });
     parser.on('packet', (packet) => seen.push({ from, packet }));
     socket.on('data', (bytes) => parser.parse(bytes));
     socket.on('error', () => other.destroy());
@@ -65,7 +73,7 @@ async function tapInto(port: number): Promise<Tap> {
   };
 }
 
-describe.each(BROKERS)('the MQTT connector with $name', ({ name, start }) => {
+describe.each(BROKERS)('the MQTT connector with $name, MQTT $mqttVersion', ({ name, start, mqttVersion }) => {
   let broker: TestBroker;
   const cleanUp: (() => Promise<void> | void)[] = [];
 
@@ -78,13 +86,13 @@ describe.each(BROKERS)('the MQTT connector with $name', ({ name, start }) => {
   afterAll(() => broker.stop());
 
   const open = async (more: Partial<Endpoint> = {}): Promise<Connection> => {
-    const endpoint = { ...endpointOf(broker, 'mqtt'), clientId: uniqueName('client'), ...more };
+    const endpoint = { ...endpointOf(broker, 'mqtt'), mqttVersion, clientId: uniqueName('client'), ...more };
     const connection = await connectMqtt(endpoint, forever());
     cleanUp.push(() => connection.close());
     return connection;
   };
   const tapped = async (): Promise<Tap> => {
-    const tap = await tapInto(broker.ports.mqtt);
+    const tap = await tapInto(broker.ports.mqtt, mqttVersion);
     cleanUp.push(() => tap.close());
     return tap;
   };

@@ -24,3 +24,18 @@ describeAgainst('MQTT, ActiveMQ Artemis', startArtemis, {
   connect: connectMqtt,
   capabilities: { ...capabilities, marksRedelivery: false },
 });
+
+const mqtt5 = { ...capabilities, properties: 'strings' } as const;
+
+describeAgainst('MQTT 5, Mosquitto', startMosquitto, {
+  protocol: 'mqtt',
+  mqttVersion: 5,
+  connect: connectMqtt,
+  capabilities: { ...mqtt5, lineBreaks: false },
+});
+describeAgainst('MQTT 5, ActiveMQ Artemis', startArtemis, {
+  protocol: 'mqtt',
+  mqttVersion: 5,
+  connect: connectMqtt,
+  capabilities: { ...mqtt5, marksRedelivery: false },
+});

@@ -35,10 +35,16 @@ export interface TestBroker {
 }
 
 export interface BrokerOptions {
-  /** Sends to JMS destinations with any other first level are refused. */
+  /** Sends to names with any other first level are refused; Classic: to JMS destinations alone. */
   readonly writable?: string;
+}
+
+export interface MosquittoOptions extends BrokerOptions {
+  /** More lines of its configuration: for all of it, or for the MQTT listener. */
+  readonly settings?: readonly string[];
 }
 
 export const startClassic = (options: BrokerOptions = {}): Promise<TestBroker> => startClassicBroker(options);
 export const startArtemis = (options: BrokerOptions = {}): Promise<TestBroker> => startArtemisBroker(options);
-export const startMosquitto = (): Promise<TestBroker> => startMosquittoBroker();
+export const startMosquitto = (options: MosquittoOptions = {}): Promise<TestBroker> =>
+  startMosquittoBroker(options);

@@ -18,10 +18,13 @@ const topicProperties: TopicProperties = ({ qos, retain }) => ({
 export const activemq: Flavour = {
   type: 'activemq',
   product: 'ActiveMQ Classic',
-  // Over AMQP a retained TextMessage is rejected with a NullPointerException of the broker (6.1.8).
   mqtt: {
+    // It closes the socket on an MQTT 5 CONNECT, without a CONNACK (6.1.8).
+    versions: ['3.1.1'],
+    takesControls: true,
     sharedSubscriptions: false,
     keepsPublishOrder: true,
+    // Over AMQP a retained TextMessage is rejected with a NullPointerException of the broker (6.1.8).
     longestTopic: LONGEST_JMS_NAME,
     retainsFrom: ['mqtt', 'stomp'],
   },

@@ -17,10 +17,12 @@ const duplicateProperties: DuplicateProperties = (id) => ({ _AMQ_DUPL_ID: id });
 export const artemis: Flavour = {
   type: 'artemis',
   product: 'ActiveMQ Artemis',
-  // Each PUBLISH of QoS 1 or 2 is a transaction of its own there, and commits are not worked off in their order: of 300 messages
-  // with 100 unanswered at a time, a subscriber got some in the wrong order in 4 of 140 tries (2.40.0).
   mqtt: {
+    versions: ['3.1.1', 5],
+    takesControls: true,
     sharedSubscriptions: true,
+    // Each PUBLISH of QoS 1 or 2 is a transaction of its own there, and commits are not worked off in their order: of 300
+    // messages with 100 unanswered at a time, a subscriber got some in the wrong order in 4 of 140 tries (2.40.0).
     keepsPublishOrder: false,
     longestTopic: LONGEST_JMS_NAME,
     retainsFrom: ['mqtt'],

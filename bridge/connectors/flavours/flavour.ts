@@ -1,6 +1,6 @@
 import type { Address, AddressPattern } from '../../message/address.js';
 import type { OutboundMessage, PropertyValue } from '../../message/message.js';
-import type { BrokerType, Protocol } from '../connector.js';
+import type { BrokerType, MqttVersion, Protocol } from '../connector.js';
 import { activemq } from './activemq.js';
 import { artemis } from './artemis.js';
 import { mqttBroker } from './mqtt.js';
@@ -32,6 +32,10 @@ export type TopicProperties = (
 export type DuplicateProperties = (id: string) => Readonly<Record<string, PropertyValue>>;
 
 export interface MqttFlavour {
+  /** The versions of the protocol that it speaks, of those that the bridge does. */
+  readonly versions: readonly MqttVersion[];
+  /** False where a control character in a text of a packet may end the connection, as MQTT 5, 1.5.4 lets it. */
+  readonly takesControls: boolean;
   /** False where `$share/…` is granted and then never delivers. */
   readonly sharedSubscriptions: boolean;
   /** False where publishes of one connection may overtake each other while they have no answer. */

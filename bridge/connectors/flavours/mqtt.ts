@@ -5,6 +5,9 @@ export const mqttBroker: Flavour = {
   type: 'mqtt',
   product: 'MQTT broker',
   mqtt: {
+    versions: ['3.1.1', 5],
+    // Mosquitto hangs up on a line break in a user property (2.0.11).
+    takesControls: false,
     sharedSubscriptions: true,
     keepsPublishOrder: true,
     // A topic name's length is a two byte number (MQTT 3.1.1, 1.5.3).

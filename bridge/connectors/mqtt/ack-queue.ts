@@ -47,7 +47,7 @@ export class AckQueue {
   }
 }
 
-/** First byte of the packet (MQTT 3.1.1, 3.4.1 and 3.5.1). */
+/** First byte of the packet (MQTT 3.1.1, 3.4.1 and 3.5.1); without a reason code it means success in MQTT 5, too (3.4.2.1). */
 const FIRST_BYTE = { 1: 0x40, 2: 0x50 } as const;
 const REMAINING_LENGTH = 2;
 const PACKET_SIZE = 4;

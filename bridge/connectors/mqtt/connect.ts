@@ -6,7 +6,7 @@ import { openError, place } from './errors.js';
 import { keepAliveSeconds } from './keep-alive.js';
 import { openSocket } from './socket.js';
 
-/** Opens one MQTT 3.1.1 connection, which is then either one source or a sink. */
+/** Opens one connection of MQTT 3.1.1 or 5, which is then either one source or a sink. */
 export const connectMqtt: Connect = async (endpoint, stop) => {
   if (stop.aborted) throw stopped(endpoint);
   const socket = openSocket(endpoint);
@@ -23,7 +23,7 @@ const NO_DEADLINE = 2 ** 31 - 1;
 function clientOptions(endpoint: Endpoint): IClientOptions {
   const { username, password } = endpoint;
   return {
-    protocolVersion: 4,
+    ...versionOptions(endpoint),
     clientId: endpoint.clientId,
     clean: endpoint.cleanSession,
     // Never in a URL: mqtt.js splits that at the last colon.
@@ -41,6 +41,22 @@ function clientOptions(endpoint: Endpoint): IClientOptions {
     // Otherwise DEBUG=mqttjs* prints the password.
     log: () => {},
   };
+}
+
+/** Session Expiry Interval of a session that never ends by itself (MQTT 5, 3.1.2.11.2). */
+const NEVER = 0xffff_ffff;
+
+/**
+ * No Receive Maximum: Artemis before 2.42 takes what is unanswered when a connection ends off it for good, and in the end
+ * delivers nothing more (ARTEMIS-5469). Without one it counts nothing, and only its 65,535 packet ids of a session are used up
+ * like that, in MQTT 3.1.1 as well. No Topic Alias Maximum: so nobody uses any.
+ */
+function versionOptions({
+  mqttVersion,
+  cleanSession,
+}: Endpoint): Pick<IClientOptions, 'protocolVersion' | 'properties'> {
+  if (mqttVersion !== 5) return { protocolVersion: 4 };
+  return { protocolVersion: 5, properties: { sessionExpiryInterval: cleanSession ? 0 : NEVER } };
 }
 
 function open(connection: MqttConnection, stop: AbortSignal): Promise<Connection> {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { MqttClient } from 'mqtt';
 import { BridgeError } from '../../errors.js';
 import type { Connection, Delivery, Endpoint, Sink, SinkSpec, Source, SourceSpec } from '../connector.js';
-import { lostError, place, reasonText } from './errors.js';
+import { disconnectError, lostError, place, reasonText } from './errors.js';
 import { MqttSink } from './sink.js';
 import { MqttSource } from './source.js';
 
@@ -24,7 +24,7 @@ export interface Wire {
   batchWrites(): void;
 }
 
-/** MQTT 3.1.1, 3.14. */
+/** MQTT 3.1.1, 3.14; in MQTT 5 it is the short form of a normal disconnection (3.14.2.1). */
 const DISCONNECT = Buffer.from([0xe0, 0]);
 
 /** The contract: `close` ends within 2 s. */
@@ -62,6 +62,8 @@ export class MqttConnection implements Connection, Wire {
     socket.on('error', endWith);
     client.on('error', endWith);
     client.on('close', () => endWith(undefined));
+    if (endpoint.mqttVersion === 5)
+      client.on('disconnect', (packet) => endWith(disconnectError(packet, endpoint)));
     this.#intake = new MqttSource(this);
   }
 

@@ -4,17 +4,17 @@ import type { OutboundMessage } from '../../message/message.js';
 import type { Sink, SinkSpec } from '../connector.js';
 import { flavourOf, type MqttFlavour } from '../flavours/flavour.js';
 import type { Wire } from './connection.js';
-import { lostError, place } from './errors.js';
+import { lostError, place, publishError } from './errors.js';
 import { Fifo } from './fifo.js';
+import { checkLimits, type Limits, limitsOf } from './limits.js';
+import { type PublishProperties, propertiesBytes, writeProperties } from './publish-properties.js';
 import { checkSize, checkTopic } from './topic.js';
-
-/** There are no more packet ids (MQTT 3.1.1, 2.3.1). */
-const MAX_WINDOW = 65_535;
 
 /** One call of `send`: waiting for room in the window, then published, then settled. */
 interface Send {
   readonly message: OutboundMessage;
   readonly payload: Buffer;
+  readonly properties: PublishProperties | undefined;
   readonly settle: (error?: BridgeError) => void;
   state: 'waiting' | 'published' | 'settled';
   timer?: NodeJS.Timeout;
@@ -23,7 +23,8 @@ interface Send {
 /**
  * Publishes with many packets unanswered. QoS 0 is done when written, 1 on PUBACK, 2 on PUBCOMP. Holds as many messages as
  * its callers have sends open: they bound what waits here. On ActiveMQ Classic a PUBACK is no proof of permission: it
- * acknowledges and discards what the account may not write.
+ * acknowledges and discards what the account may not write. Over MQTT 3.1.1 properties, correlation id, reply address and time
+ * to live stay behind: a packet has no place for them.
  *
  * Where the broker does not keep the order of unanswered publishes, a topic has one at a time; the topics go side by side.
  */
@@ -34,6 +35,7 @@ export class MqttSink implements Sink {
   /** One at a time: the topics that have a publish without an answer, each with the sends that wait behind it. */
   readonly #behind = new Map<string, { readonly sends: Fifo<Send>; advancing: boolean }>();
   readonly #flavour: MqttFlavour;
+  readonly #limits: Limits;
   #pumping = false;
   /** Given up, yet their packet ids stay taken: an id that is used again would take the late answer for its own. */
   #unanswered = 0;
@@ -42,15 +44,17 @@ export class MqttSink implements Sink {
     readonly wire: Wire,
     readonly spec: SinkSpec,
   ) {
-    this.#window = Math.max(1, Math.min(spec.window, MAX_WINDOW));
     this.#flavour = flavourOf(wire.endpoint.brokerType).mqtt;
+    // mqtt.js reads the limits and keeps none of them (5.16.0).
+    this.#limits = limitsOf(wire.client.serverProperties);
+    this.#window = Math.max(1, Math.min(spec.window, this.#limits.window));
     wire.onEnd((reason) => this.#rejectAll(reason));
   }
 
   async send(message: OutboundMessage): Promise<void> {
     checkTopic(message.to, this.#flavour);
     const payload = typeof message.body === 'string' ? Buffer.from(message.body) : message.body;
-    checkSize(message.to, payload);
+    const properties = this.#propertiesFor(message, payload);
     const { ended } = this.wire;
     if (ended !== undefined) throw lostBy(ended);
     // mqtt.js would keep it for a next connection that never comes.
@@ -60,6 +64,7 @@ export class MqttSink implements Sink {
       const send: Send = {
         message,
         payload,
+        properties,
         state: 'waiting',
         settle: (error) => {
           clearTimeout(send.timer);
@@ -72,6 +77,19 @@ export class MqttSink implements Sink {
       this.#waiting.push(send);
       this.#pump();
     });
+  }
+
+  /** What MQTT 5 says besides the payload; with that, everything about the packet that can be judged here is. */
+  #propertiesFor(message: OutboundMessage, payload: Buffer): PublishProperties | undefined {
+    if (this.wire.endpoint.mqttVersion !== 5) {
+      checkSize(message.to, payload);
+      return undefined;
+    }
+    const properties = writeProperties(message, this.#flavour);
+    const added = propertiesBytes(properties);
+    checkSize(message.to, payload, added);
+    checkLimits(message, added + payload.length, this.#limits);
+    return properties;
   }
 
   #pump(): void {
@@ -97,10 +115,15 @@ export class MqttSink implements Sink {
     const { to, qos, retain } = send.message;
     if (!this.#flavour.keepsPublishOrder && !this.#behind.has(to.name))
       this.#behind.set(to.name, { sends: new Fifo(), advancing: false });
-    this.wire.client.publish(to.name, send.payload, { qos, retain }, (error) => {
+    const options = {
+      qos,
+      retain,
+      ...(send.properties === undefined ? {} : { properties: send.properties }),
+    };
+    this.wire.client.publish(to.name, send.payload, options, (error, answer) => {
       if (this.wire.ended !== undefined) return;
       if (send.state === 'settled') this.#unanswered--;
-      else send.settle(error ? lostError(this.wire.endpoint, error.message, error) : undefined);
+      else send.settle(error ? publishError(this.wire.endpoint, to, error, answer) : undefined);
       this.#publishNext(to.name);
       this.#pump();
     });

@@ -6,6 +6,7 @@ import type { Wire } from './connection.js';
 import { lostError } from './errors.js';
 import { Fifo } from './fifo.js';
 import { keepAlive, keepAliveSeconds } from './keep-alive.js';
+import { readProperties } from './publish-properties.js';
 import { subscribeAll } from './subscribe.js';
 
 /** Bytes of messages handed over and not settled, and as many that wait for the first credit, at most. */
@@ -109,7 +110,7 @@ export class MqttSource implements Source {
     this.#heardSincePing = true;
     const qos = this.#qos2.has(packet) ? 2 : packet.qos;
     if (this.#stage !== 'discarding' && !(qos === 2 && this.#isKnown(packet))) {
-      const bytes = packet.payload.length + packet.topic.length;
+      const bytes = sizeOf(packet);
       this.#waiting.push({ packet, qos, bytes });
       this.#waitingBytes += bytes;
       this.#deliver();
@@ -226,13 +227,21 @@ export class MqttSource implements Source {
   }
 }
 
-function messageOf({ topic, payload, retain }: IPublishPacket, qos: Qos): Message {
+/** Properties of MQTT 5 take memory as well; with them the packet's own length counts. */
+function sizeOf({ payload, topic, properties, length }: IPublishPacket): number {
+  const content = payload.length + topic.length;
+  return properties === undefined ? content : Math.max(content, length ?? 0);
+}
+
+const NO_PROPERTIES = { properties: new Map<string, string>() };
+
+function messageOf({ topic, payload, retain, properties }: IPublishPacket, qos: Qos): Message {
   return {
     address: { kind: 'mqtt', name: topic },
     body: typeof payload === 'string' ? Buffer.from(payload) : payload,
-    properties: new Map(),
     persistent: qos > 0,
     qos,
     retained: retain,
+    ...(properties === undefined ? NO_PROPERTIES : readProperties(properties)),
   };
 }

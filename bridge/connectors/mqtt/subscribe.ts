@@ -43,8 +43,15 @@ export async function subscribeAll(
   }
 }
 
-function subscribe(wire: Wire, { pattern, qos }: MqttSubscription): Promise<void> {
+/** MQTT 5, 4.8.2; the brokers that have shared subscriptions take the same filter in 3.1.1. */
+function filterOf({ pattern, share }: MqttSubscription): string {
   const filter = renderPattern(pattern, WILDCARDS);
+  return share === undefined ? filter : `$share/${share}/${filter}`;
+}
+
+function subscribe(wire: Wire, subscription: MqttSubscription): Promise<void> {
+  const { qos } = subscription;
+  const filter = filterOf(subscription);
   return new Promise((resolve, reject) => {
     wire.client.subscribe(filter, { qos }, (error, granted) => {
       const problem =
@@ -65,7 +72,7 @@ function refusal(
   granted: number | undefined,
 ): BridgeError | undefined {
   const subscription = `the subscription to ${JSON.stringify(filter)}`;
-  // SUBACK says 0x80 and no reason (MQTT 3.1.1, 3.9.3); nearly always the account lacks the permission.
+  // SUBACK says 0x80 and no reason in MQTT 3.1.1 (3.9.3); nearly always the account lacks the permission.
   if (error) return refused(wire, `the broker refuses ${subscription} (${reasonText(error)})`, error);
   if (granted === undefined || granted < qos)
     return refused(wire, `the broker grants ${subscription} QoS ${granted ?? 'none'} instead of ${qos}`);

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { startServer } from '../../../bridge/launch/server-process.js';
-import type { TestBroker } from '../brokers.js';
+import type { MosquittoOptions, TestBroker } from '../brokers.js';
 import { freePorts } from './ports.js';
 import { accounts, brokerFolder, testBroker } from './test-broker.js';
 
@@ -19,7 +19,7 @@ function program(name: string): string {
 }
 
 /** Mosquitto: a plain MQTT broker. */
-export async function startMosquittoBroker(): Promise<TestBroker> {
+export async function startMosquittoBroker(options: MosquittoOptions): Promise<TestBroker> {
   const mosquitto = program('mosquitto');
   const [mqtt = 0, ws = 0] = await freePorts(2);
   const ports = { mqtt, ws };
@@ -28,7 +28,13 @@ export async function startMosquittoBroker(): Promise<TestBroker> {
   const file = join(folder, 'mosquitto.conf');
   await mkdir(data);
   await writePasswords(join(folder, 'passwords'));
-  await writeFile(file, configuration(folder, data, ports));
+  const settings = [...(options.settings ?? [])];
+  if (options.writable !== undefined) {
+    const permissions = join(folder, 'permissions');
+    await writeFile(permissions, `pattern read #\npattern write ${options.writable}/#\n`, { mode: 0o600 });
+    settings.push(`acl_file ${permissions}`);
+  }
+  await writeFile(file, configuration(folder, data, ports, settings));
   return testBroker({ type: 'mqtt', ports, accounts }, folder, async () => {
     const server = await startServer({
       name: 'Mosquitto',
@@ -49,7 +55,12 @@ async function writePasswords(file: string): Promise<void> {
   await run(program('mosquitto_passwd'), ['-U', file]);
 }
 
-function configuration(folder: string, data: string, ports: { mqtt: number; ws: number }): string {
+function configuration(
+  folder: string,
+  data: string,
+  ports: { mqtt: number; ws: number },
+  settings: readonly string[],
+): string {
   return [
     'allow_anonymous false',
     `password_file ${join(folder, 'passwords')}`,
@@ -64,6 +75,7 @@ function configuration(folder: string, data: string, ports: { mqtt: number; ws: 
     ...(process.getuid?.() === 0 ? ['user root'] : []),
     `listener ${ports.mqtt} 127.0.0.1`,
     'protocol mqtt',
+    ...settings,
     `listener ${ports.ws} 127.0.0.1`,
     'protocol websockets',
     '',

@@ -65,6 +65,27 @@ describe('explain', () => {
     expect(out[0]).toEqual(typeof line === 'string' ? line : expect.stringMatching(line));
   });
 
+  it('reads the properties of MQTT 5 as text, and shows what goes along', async () => {
+    const rules = `version: 1
+brokers: { edge: { type: mqtt, host: localhost, mqttVersion: 5 } }
+routes:
+  r:
+    from: { mqtt: "in/{x}" }
+    where: properties.n == "5"
+    to: { mqtt: "out/{x}", properties: { n: "{properties.n}" }, correlationId: "{x}-1", ttl: 5s }
+`;
+    const { out } = await cli(rules, 'explain', 'in/a', '--body', 'hi', '--property', 'n=5');
+    expect(out).toEqual([
+      'r: takes it',
+      '  x = "a"',
+      '  -> mqtt out/a on edge over mqtt, QoS 1',
+      '     correlationId: a-1',
+      '     ttl: 5000',
+      '     property n: "5"',
+      '     body: hi',
+    ]);
+  });
+
   it('reads typed properties and other kinds of address', async () => {
     const { out } = await cli(RULES, 'explain', 'queue:outbox', '--property', 'room=lobby', '--body', 'hi');
     expect(out.slice(-3)).toEqual([

@@ -29,6 +29,15 @@ describe('why a connection did not open', () => {
     });
   });
 
+  it.each([0x84, 1])('CONNACK %i over MQTT 5 says to write another version', (code) => {
+    const cause = new ErrorWithReasonCode('Connection refused: …', code);
+    expect(openError({ ...endpoint, mqttVersion: 5 }, cause)).toMatchObject({
+      code: 'wrong-broker',
+      message: expect.stringContaining('write mqttVersion: 3.1.1'),
+    });
+    expect(openError(endpoint, cause)).toMatchObject({ code: 'connection-failed' });
+  });
+
   it('names each address that was tried', () => {
     const cause = new AggregateError([
       new Error('connect ECONNREFUSED ::1:1883'),
@@ -38,7 +47,9 @@ describe('why a connection did not open', () => {
   });
 
   it('says so when the broker closed without a CONNACK', () => {
-    expect(openError(endpoint, undefined).message).toContain('without a CONNACK');
+    expect(openError(endpoint, undefined).message).toMatch(/without a CONNACK$/);
+    const over5 = openError({ ...endpoint, mqttVersion: 5 }, undefined);
+    expect(over5.message).toMatch(/without a CONNACK; if it speaks no MQTT 5, write mqttVersion: 3\.1\.1$/);
   });
 });
 
