@@ -1,6 +1,6 @@
 import type { BrokerConfig, Config, RouteConfig } from './config/config.js';
 import { connectAmqp } from './connectors/amqp/connect.js';
-import type { Connect, Endpoint, Protocol } from './connectors/connector.js';
+import type { Connect, Endpoint, MqttSubscription, Protocol } from './connectors/connector.js';
 import { flavourOf } from './connectors/flavours/flavour.js';
 import { connectMqtt } from './connectors/mqtt/connect.js';
 import { connectStomp } from './connectors/stomp/connect.js';
@@ -64,7 +64,7 @@ export function createBridge(config: Config, log: Log): Bridge {
   const isStopping = () => state === 'draining' || state === 'stopped';
   const exchanges = new Exchanges();
   for (const [name, routes] of sessionsOf(config, exchanges))
-    sessions.set(name, createSession(name, routes, config, log));
+    sessions.set(name, createSession(name, routes, { config, log, former: [] }));
 
   const change = async (next: Config, deadline: number): Promise<RouteChanges> => {
     if (isStopping())
@@ -86,7 +86,8 @@ export function createBridge(config: Config, log: Log): Bridge {
     const before = sessions;
     sessions = new Map();
     for (const [name, routes] of wanted) {
-      const session = kept.get(name) ?? createSession(name, routes, next, log);
+      const former = before.get(name)?.flow.mqttSubscriptions() ?? [];
+      const session = kept.get(name) ?? createSession(name, routes, { config: next, log, former });
       sessions.set(name, session);
       if (before.get(name) !== session) session.flow.start();
     }
@@ -126,11 +127,21 @@ export function createBridge(config: Config, log: Log): Bridge {
   };
 }
 
-function createSession(name: string, routes: SessionRoutes, config: Config, log: Log): Session {
-  return { fingerprint: fingerprintOf(routes, config), flow: createFlow(name, routes, config, log) };
+interface SessionContext {
+  readonly config: Config;
+  readonly log: Log;
+  /** What the session was subscribed to under other rules. */
+  readonly former: readonly MqttSubscription[];
 }
 
-function createFlow(name: string, routes: SessionRoutes, config: Config, log: Log): Flow {
+function createSession(name: string, routes: SessionRoutes, context: SessionContext): Session {
+  return {
+    fingerprint: fingerprintOf(routes, context.config),
+    flow: createFlow(name, routes, context),
+  };
+}
+
+function createFlow(name: string, routes: SessionRoutes, { config, log, former }: SessionContext): Flow {
   const pool = new Map<string, Lanes>();
   const lanesFor = ({ broker, via }: { broker: string; via: Protocol }, count?: number): Lanes => {
     const key = `${broker} over ${via}`;
@@ -179,6 +190,7 @@ function createFlow(name: string, routes: SessionRoutes, config: Config, log: Lo
     }),
     connect: CONNECT[from.via],
     lanes: [...pool.values()],
+    former,
     log,
   });
   return flow;

@@ -75,7 +75,12 @@ export interface Sink {
 }
 
 export type SourceSpec =
-  | { readonly kind: 'mqtt'; readonly subscriptions: readonly MqttSubscription[] }
+  | {
+      readonly kind: 'mqtt';
+      readonly subscriptions: readonly MqttSubscription[];
+      /** What a durable session may be subscribed to from before: ended once the others are confirmed. */
+      readonly former?: readonly MqttSubscription[];
+    }
   | {
       readonly kind: 'queue' | 'topic';
       readonly pattern: AddressPattern;

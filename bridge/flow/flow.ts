@@ -1,8 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Connect, Connection, Delivery, Endpoint, Source } from '../connectors/connector.js';
+import type {
+  Connect,
+  Connection,
+  Delivery,
+  Endpoint,
+  MqttSubscription,
+  Source,
+} from '../connectors/connector.js';
 import { Supervisor } from '../connectors/supervisor.js';
 import { asBridgeError } from '../errors.js';
+import { describeAddress } from '../message/address.js';
+import type { Message } from '../message/message.js';
 import type { Log } from '../observability/log.js';
 import { RouteTable } from '../routing/route-table.js';
 import type { ConnectionStatus, RouteStatus } from '../status.js';
@@ -20,6 +29,8 @@ export interface FlowOptions {
   readonly connect: Connect;
   /** Every set of lanes that the routes use, once each. */
   readonly lanes: readonly Lanes[];
+  /** What other rules had the session subscribed to. */
+  readonly former?: readonly MqttSubscription[];
   readonly log: Log;
 }
 
@@ -48,6 +59,7 @@ export class Flow {
   #stopping = false;
   #stopped: Promise<void> | undefined;
   #idle: (() => void) | undefined;
+  #toldOfUnmatched = false;
 
   constructor(options: FlowOptions) {
     this.#options = options;
@@ -99,6 +111,15 @@ export class Flow {
     await this.#source.stop();
   }
 
+  /** What the session is subscribed to over MQTT. */
+  mqttSubscriptions(): readonly MqttSubscription[] {
+    return this.#subscriptions().flatMap(({ spec }) => (spec.kind === 'mqtt' ? spec.subscriptions : []));
+  }
+
+  #subscriptions() {
+    return subscriptionsFor(this.#workers, this.#limit, this.#options.former);
+  }
+
   connections(): ConnectionStatus[] {
     return [this.#source.status(), ...this.#options.lanes.flatMap((lanes) => lanes.status())];
   }
@@ -128,7 +149,7 @@ export class Flow {
 
   async #subscribe(connection: Connection): Promise<void> {
     const opened: OpenSource[] = [];
-    for (const { spec, readers } of subscriptionsFor(this.#workers, this.#limit)) {
+    for (const { spec, readers } of this.#subscriptions()) {
       const table = new RouteTable(
         spec.kind,
         readers.map((worker) => ({ pattern: worker.route.config.from.pattern, route: worker })),
@@ -176,13 +197,28 @@ export class Flow {
   /** Hands the message to every route that matches; resolves true when it is safe with each. */
   async #deliver({ message, redelivered }: Delivery, table: RouteTable<RouteWorker>): Promise<boolean> {
     const arrival = { id: `${this.#idPrefix}${++this.#sequence}`, now: Date.now(), redelivered };
+    const matches = table.match(message.address.name);
+    if (matches.length === 0) this.#tellOfUnmatched(message);
     const done = await Promise.all(
-      table.match(message.address.name).map(async ({ route: worker, captures }) => {
+      matches.map(async ({ route: worker, captures }) => {
         const safe = await worker.deliver(message, captures, arrival);
         if (!safe && this.#atMostOnce) worker.countLost();
         return safe;
       }),
     );
     return done.every((safe) => safe);
+  }
+
+  /** A durable session keeps the subscriptions that other rules made, and what came by them. */
+  #tellOfUnmatched({ address }: Message): void {
+    if (this.#toldOfUnmatched) return;
+    this.#toldOfUnmatched = true;
+    this.#options.log.warn(
+      'messages that no rule takes, from subscriptions of former rules, are accepted and forgotten',
+      {
+        session: this.#options.name,
+        from: describeAddress(address),
+      },
+    );
   }
 }

@@ -6,14 +6,16 @@ import type { RouteWorker } from './route-worker.js';
 
 /**
  * The subscriptions that the routes of one session need, and who reads each one: over MQTT one source for all,
- * because a message does not tell which filter it came by; over JMS one for each different `from`.
+ * because a message does not tell which filter it came by; over JMS one for each different `from`. `former`: what the session
+ * may still be subscribed to over MQTT.
  */
 export function subscriptionsFor(
   workers: readonly [RouteWorker, ...RouteWorker[]],
   window: number,
+  former: readonly MqttSubscription[] = [],
 ): readonly { readonly spec: SourceSpec; readonly readers: readonly RouteWorker[] }[] {
   if (workers[0].route.config.from.kind === 'mqtt')
-    return [{ spec: { kind: 'mqtt', subscriptions: mqttSubscriptions(workers) }, readers: workers }];
+    return [{ spec: { kind: 'mqtt', subscriptions: mqttSubscriptions(workers), former }, readers: workers }];
   const groups = new Map<string, RouteWorker[]>();
   for (const worker of workers) {
     const { kind, pattern, selector, durable } = worker.route.config.from;

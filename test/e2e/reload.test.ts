@@ -126,6 +126,26 @@ ${routes.replaceAll('ID', id)}`,
     expect(steadySince(await health())).toEqual(steadySince(before));
   });
 
+  it('ends the subscriptions that a route does not want any more, and only those', async () => {
+    await start('  r: { from: { mqtt: "ID/{x}/old" }, to: { queue: ID.out } }\n');
+    await write('  r: { from: { mqtt: "ID/{x}/new" }, to: { queue: ID.out } }\n');
+    expect(await post()).toMatchObject({ ok: true, changes: { changed: ['r'] } });
+    await isReady();
+    const { host, ports, accounts } = broker;
+    const client = await mqtt.connectAsync({ host, port: ports.mqtt, ...accounts.ann, reconnectPeriod: 0 });
+    // The end of a subscription has no answer that could be seen here; the messages behind it show that it came.
+    const received = async () => (await health()).routes[0]?.received ?? 0;
+    let n = 0;
+    await eventually(async () => {
+      await client.publishAsync(`${id}/a/old`, '{}', { qos: 1 });
+      await client.publishAsync(`${id}/a/new`, '{}', { qos: 1 });
+      n++;
+      return (await received()) === n;
+    });
+    await client.endAsync();
+    expect(bridge.output).not.toContain('messages that no rule takes');
+  });
+
   it('changes nothing for a file with a mistake, and says so in log and health', async () => {
     await start(STEADY);
     const before = await health();

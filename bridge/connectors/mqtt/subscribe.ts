@@ -43,6 +43,17 @@ export async function subscribeAll(
   }
 }
 
+/** Ends subscriptions of a session, those that are wanted left out. A broker that does not answer loses its connection elsewhere. */
+export function unsubscribeAll(
+  wire: Wire,
+  former: readonly MqttSubscription[],
+  wanted: readonly MqttSubscription[],
+): void {
+  const kept = new Set(wanted.map(filterOf));
+  const filters = former.map(filterOf).filter((filter) => !kept.has(filter));
+  if (filters.length > 0 && wire.ended === undefined) wire.client.unsubscribe(filters, () => {});
+}
+
 /** MQTT 5, 4.8.2; the brokers that have shared subscriptions take the same filter in 3.1.1. */
 function filterOf({ pattern, share }: MqttSubscription): string {
   const filter = renderPattern(pattern, WILDCARDS);
