@@ -3,12 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import type { Context } from '../../bridge/cli/context.js';
+import { test } from '../../bridge/cli/test.js';
 import { formatDiagnostic, loadConfig } from '../../bridge/config/load.js';
+import { mappingJsonSchema } from '../../bridge/config/schema.js';
 
 const TOP = fileURLToPath(new URL('../../', import.meta.url));
 
 async function pages(): Promise<string[]> {
-  const inDocs = (await readdir(join(TOP, 'docs'))).filter((name) => name.endsWith('.md'));
+  const inDocs = (await readdir(join(TOP, 'docs'), { recursive: true })).filter((name) =>
+    name.endsWith('.md'),
+  );
   return [
     'README.md',
     'CONTRIBUTING.md',
@@ -24,10 +30,83 @@ function mappingsIn(markdown: string): string[] {
   return [...blocks].map(([, text = '']) => text).filter((text) => /^routes:/m.test(text));
 }
 
+const QUIET: Context = {
+  env: {},
+  terminal: false,
+  stop: new AbortController().signal,
+  onHangup: () => {},
+  say: () => {},
+  complain: () => {},
+};
+
+/** Files that examples name. */
+const NAMED_FILES = ['plant-ca.pem', 'bridge.pem', 'bridge-key.pem'];
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly additionalProperties?: Schema | boolean;
+  readonly items?: Schema;
+  readonly anyOf?: readonly Schema[];
+}
+
+/** Every key that a schema knows, as a path; `*` stands for a name of the user's choice. */
+function keysOf(schema: Schema, path = ''): string[] {
+  const { properties = {}, additionalProperties, items, anyOf = [] } = schema;
+  return [
+    ...Object.entries(properties).flatMap(([key, value]) => [
+      `${path}.${key}`,
+      ...keysOf(value, `${path}.${key}`),
+    ]),
+    ...(typeof additionalProperties === 'object' ? keysOf(additionalProperties, `${path}.*`) : []),
+    ...(items === undefined ? [] : keysOf(items, path)),
+    ...anyOf.flatMap((one) => keysOf(one, path)),
+  ];
+}
+
+/** Every path of a schema that a value uses. */
+function keysUsed(schema: Schema, value: unknown, path = ''): string[] {
+  if (Array.isArray(value)) return value.flatMap((one) => keysUsed(schema.items ?? schema, one, path));
+  if (typeof value !== 'object' || value === null) return [];
+  const branches = [
+    schema,
+    ...(schema.anyOf ?? []),
+    ...(schema.anyOf ?? []).flatMap(({ items }) => items ?? []),
+  ];
+  return branches.flatMap(({ properties, additionalProperties }) =>
+    Object.entries(value).flatMap(([key, inside]) => {
+      const known = properties?.[key];
+      if (known !== undefined) return [`${path}.${key}`, ...keysUsed(known, inside, `${path}.${key}`)];
+      return typeof additionalProperties === 'object'
+        ? keysUsed(additionalProperties, inside, `${path}.*`)
+        : [];
+    }),
+  );
+}
+
+describe('the reference of the mapping file', () => {
+  it('shows every key of the schema in an example', async () => {
+    const schema = mappingJsonSchema() as Schema;
+    const examples = mappingsIn(await readFile(join(TOP, 'docs/mapping.md'), 'utf8'));
+    const used = new Set(examples.flatMap((text) => keysUsed(schema, parse(text))));
+    expect(keysOf(schema).filter((key) => !used.has(key))).toEqual([]);
+  });
+
+  it('names every key in a table or a sentence', async () => {
+    const page = await readFile(join(TOP, 'docs/mapping.md'), 'utf8');
+    const prose = page.replace(/^```[\s\S]*?^```$/gm, '');
+    const names = new Set(keysOf(mappingJsonSchema() as Schema).map((key) => key.split('.').at(-1) ?? ''));
+    const missing = [...names].filter(
+      (name) => !new RegExp(`\`[^\`]*\\b${name}\\b[^\`]*\``).test(prose) && !prose.includes(`## ${name}`),
+    );
+    expect(missing).toEqual([]);
+  });
+});
+
 describe('what the documentation says', () => {
   let folder = '';
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'bridge-docs-'));
+    for (const name of NAMED_FILES) await writeFile(join(folder, name), '');
   });
   afterAll(() => rm(folder, { recursive: true }));
 
@@ -44,6 +123,11 @@ describe('what the documentation says', () => {
           problems.map((one) => formatDiagnostic(one)),
           page,
         ).toEqual([]);
+        if (result.ok && result.config.tests.length > 0) {
+          const lines: string[] = [];
+          await test(file, { ...QUIET, say: (line) => lines.push(line) });
+          expect(lines.filter((line) => line.startsWith('FAIL'))).toEqual([]);
+        }
       }
     }
     expect(found).toBeGreaterThan(0);
