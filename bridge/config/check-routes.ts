@@ -1,3 +1,4 @@
+import type { BrokerType } from '../connectors/connector.js';
 import { flavourOf } from '../connectors/flavours/flavour.js';
 import type { AddressKind } from '../message/address.js';
 import { parsePattern } from '../routing/pattern.js';
@@ -225,6 +226,7 @@ function checkBroker(
   // A protocol or an address that is given but wrong has its own error already.
   const via =
     viaNode !== undefined && end.via === undefined ? undefined : viaOf(side, end, kind, broker.type);
+  if (side === 'from') warnOfCopies(kind, end, place, broker.type, report);
   const share = node.entries.get('share');
   const { product, mqtt } = flavourOf(broker.type);
   if (kind === 'mqtt' && share !== undefined && !mqtt.sharedSubscriptions)
@@ -249,6 +251,23 @@ function checkBroker(
       viaNode?.start ?? place.key ?? place.start,
       `the broker "${name}" has no address for ${via}; give it a "host" or a "${via}" url`,
     );
+}
+
+function warnOfCopies(
+  kind: AddressKind,
+  end: FromInput | ToInput,
+  place: Node,
+  type: BrokerType,
+  report: Report,
+): void {
+  const { product, copiesFromQueues } = flavourOf(type);
+  if (kind !== 'queue' || copiesFromQueues !== true || end.queue === undefined) return;
+  if (parsePattern('queue', end.queue).captures.size === 0) return;
+  report.at(
+    place,
+    `on ${product} a pattern gets copies of what comes to these queues after its first start, and the queues keep theirs; to take messages, name one queue`,
+    { severity: 'warning' },
+  );
 }
 
 function checkOptions(

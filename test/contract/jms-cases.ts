@@ -40,6 +40,26 @@ export function describeJms(bench: Workbench): void {
     expect(await names(one, 1)).toEqual([`${base}.a`]);
   });
 
+  it('takes the messages of queues by a pattern on Classic, and gets copies of them on Artemis', async () => {
+    const base = `test.${uniqueName('w')}`;
+    const one = queue(`${base}.one`);
+    const sink = await sinkOf();
+    const { connection, source, take, bodies } = await receive(wildcard(base, 'one', 'queue'));
+    source.grant(10);
+    await sink.send(message(one, 'first'));
+    await sink.send(message(queue(`${base}.two`), 'second'));
+    const deliveries = await take(2);
+    expect(bodies()).toEqual(['first', 'second']);
+    expect(deliveries[0]?.message.address).toEqual(one);
+    for (const delivery of deliveries) delivery.settle('accepted');
+    await connection.close();
+    await sink.send(message(one, 'last'));
+    const later = await receive(from(one));
+    later.source.grant(10);
+    await later.take(1);
+    expect(later.bodies()[0]).toBe(bench.broker.type === 'artemis' ? 'first' : 'last');
+  });
+
   it('keeps messages for a durable subscription while nobody is there', async () => {
     const to = topic();
     const clientId = uniqueName('durable');

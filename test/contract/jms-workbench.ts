@@ -34,8 +34,8 @@ export function from(
   return { kind, pattern: { kind, levels: literals(name) }, window: 1_000, ...more };
 }
 
-export function wildcard(base: string, last: 'one' | 'rest'): SourceSpec {
-  return { kind: 'topic', pattern: { kind: 'topic', levels: [...literals(base), last] }, window: 1_000 };
+export function wildcard(base: string, last: 'one' | 'rest', kind: 'queue' | 'topic' = 'topic'): SourceSpec {
+  return { kind, pattern: { kind, levels: [...literals(base), last] }, window: 1_000 };
 }
 
 export function message(

@@ -67,5 +67,7 @@ export const artemis: Flavour = {
     // It takes what follows for a number, a UUID or hexadecimal digits: an AMQP consumer gets something else, or nothing at all.
     oddCorrelationId: /^ID:AMQP_/,
   },
+  // A wildcard address is one more queue beside those that it takes in (2.40.0).
+  copiesFromQueues: true,
   jmsVia: { from: 'amqp', to: 'amqp' },
 };

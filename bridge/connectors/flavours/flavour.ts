@@ -16,6 +16,11 @@ export interface Flavour {
   readonly mqtt: MqttFlavour;
   readonly amqp?: AmqpFlavour;
   readonly stomp?: StompFlavour;
+  /**
+   * True where a subscription to a pattern of queues does not take their messages, but gets a copy of each that comes from then on, and
+   * the queues keep theirs.
+   */
+  readonly copiesFromQueues?: true;
   /** What JMS destinations are read and written over when the rule does not say. */
   readonly jmsVia?: Readonly<Record<'from' | 'to', Exclude<Protocol, 'mqtt'>>>;
 }
