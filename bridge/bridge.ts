@@ -1,13 +1,9 @@
-import type { BrokerConfig, Config, RouteConfig } from './config/config.js';
-import { connectAmqp } from './connectors/amqp/connect.js';
-import type { Connect, Endpoint, MqttSubscription, Protocol } from './connectors/connector.js';
-import { flavourOf } from './connectors/flavours/flavour.js';
-import { connectMqtt } from './connectors/mqtt/connect.js';
-import { connectStomp } from './connectors/stomp/connect.js';
+import type { Config, RouteConfig } from './config/config.js';
+import type { MqttSubscription, Protocol } from './connectors/connector.js';
+import { CONNECT, deadLetterPlace, endpointOf } from './endpoints.js';
 import { BridgeError } from './errors.js';
 import { Flow, type FlowRoute } from './flow/flow.js';
 import { Lanes } from './flow/lanes.js';
-import type { Address } from './message/address.js';
 import type { Log } from './observability/log.js';
 import {
   brokerNamed,
@@ -15,24 +11,13 @@ import {
   clientIdOf,
   Exchanges,
   fingerprintOf,
-  type SessionRoute,
   type SessionRoutes,
   sessionsOf,
 } from './sessions.js';
 import type { BridgeStatus, RouteChanges, RouteStatus } from './status.js';
 
-/** Milliseconds for one attempt to connect. */
-const CONNECT_TIMEOUT = 10_000;
-/** Milliseconds of silence after which a peer counts as gone. */
-const IDLE_TIMEOUT = 15_000;
 /** Sends a lane may have without an answer: enough to keep a broker busy, and little in doubt when its connection is lost. */
 const LANE_WINDOW = 500;
-
-const CONNECT: Readonly<Record<Protocol, Connect>> = {
-  mqtt: connectMqtt,
-  amqp: connectAmqp,
-  stomp: connectStomp,
-};
 
 /** A running set of routes. */
 export interface Bridge {
@@ -194,48 +179,6 @@ function createFlow(name: string, routes: SessionRoutes, { config, log, former }
     log,
   });
   return flow;
-}
-
-/**
- * Where a route's dead letters go: the first broker of the route that has queues, over the protocol that the rule already
- * uses there; else a topic on the first plain MQTT broker.
- */
-function deadLetterPlace(
-  route: RouteConfig,
-  outputs: SessionRoute['outputs'],
-  config: Config,
-): { broker: string; via: Protocol; address: Address } {
-  const ends = [...outputs, route.from];
-  for (const { broker } of ends) {
-    const { jmsVia } = flavourOf(brokerNamed(config, broker).type);
-    if (jmsVia === undefined) continue;
-    const via = ends.find((end) => end.broker === broker && end.via !== 'mqtt')?.via ?? jmsVia.to;
-    return { broker, via, address: { kind: 'queue', name: route.deadLetter } };
-  }
-  const broker = outputs[0]?.broker ?? route.from.broker;
-  return { broker, via: 'mqtt', address: { kind: 'mqtt', name: route.deadLetter.replaceAll('.', '/') } };
-}
-
-function endpointOf(
-  broker: BrokerConfig,
-  protocol: Protocol,
-  identity: Pick<Endpoint, 'clientId' | 'cleanSession'>,
-): Endpoint {
-  const place = broker.endpoints.get(protocol);
-  if (place === undefined)
-    throw new BridgeError('configuration-invalid', `broker ${broker.name} has no ${protocol} endpoint`);
-  return {
-    broker: broker.name,
-    brokerType: broker.type,
-    protocol,
-    ...place,
-    ...(protocol === 'mqtt' ? { mqttVersion: broker.mqttVersion } : {}),
-    ...(broker.username === undefined ? {} : { username: broker.username }),
-    ...(broker.password === undefined ? {} : { password: broker.password }),
-    ...identity,
-    connectTimeout: CONNECT_TIMEOUT,
-    idleTimeout: IDLE_TIMEOUT,
-  };
 }
 
 function disabledStatus({ name }: RouteConfig): RouteStatus {

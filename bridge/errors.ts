@@ -57,16 +57,19 @@ export class BridgeError extends Error {
   /** True when the same thing may work later without anybody changing the message or the rule. */
   readonly transient: boolean;
   readonly details: readonly string[];
+  /** How often a message was sent before it was refused for good; 0 for what was never sent. */
+  readonly attempts: number;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { cause?: unknown; details?: readonly string[] } = {},
+    options: { cause?: unknown; details?: readonly string[]; attempts?: number } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.transient = TRANSIENT.has(code);
     this.details = options.details ?? [];
+    this.attempts = options.attempts ?? 0;
   }
 }
 

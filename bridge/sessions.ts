@@ -14,6 +14,8 @@ export interface SessionRoute {
   readonly rule: RouteConfig;
   /** Where it sends to, in the order of the planner's destinations. */
   readonly outputs: readonly Pick<ToConfig, 'broker' | 'via'>[];
+  /** What each of them is called in the rule. */
+  readonly destinations: readonly string[];
   readonly plan: Planner;
 }
 
@@ -52,17 +54,29 @@ export function sessionsOf(
     if (!route.enabled) continue;
     const exchange = isRequestRoute(route) ? exchanges.of(route) : undefined;
     const plan = exchange === undefined ? plannerOf(route) : exchange.planRequest;
-    const session: SessionRoute = { config: route, rule: route, outputs: route.to, plan };
+    const session: SessionRoute = {
+      config: route,
+      rule: route,
+      outputs: route.to,
+      destinations: route.to.map(destinationName),
+      plan,
+    };
     const name = sessionOf(route);
     const group = groups.get(name);
     if (group === undefined) groups.set(name, [session]);
     else group.push(session);
     if (exchange === undefined) continue;
     const { config, outputs } = exchange.answers;
-    groups.set(config.name, [{ config, rule: route, outputs, plan: exchange.planAnswer }]);
+    const destinations = outputs.map(({ allows }) =>
+      'pattern' in allows ? `${allows.pattern.kind} ${allows.pattern.text}` : `temporary ${allows.temporary}`,
+    );
+    groups.set(config.name, [{ config, rule: route, outputs, destinations, plan: exchange.planAnswer }]);
   }
   return groups;
 }
+
+/** What a destination is called in its rule: `topic rooms.{room}`. */
+export const destinationName = ({ kind, name }: ToConfig): string => `${kind} ${name.text}`;
 
 /** All that a session is made of. */
 export function fingerprintOf(routes: SessionRoutes, config: Config): string {

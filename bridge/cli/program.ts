@@ -1,10 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { BridgeError } from '../errors.js';
 import { findCheckout } from '../launch/checkout.js';
 import { createLog, type Log, type LogFormat, type LogLevel } from '../observability/log.js';
 import { type Context, EXIT, type ExitCode } from './context.js';
+import {
+  DEAD_LETTER_ACTIONS,
+  type DeadLetterAction,
+  type DeadLettersOptions,
+  deadLetters,
+} from './dead-letters.js';
 import { type ExplainOptions, explain } from './explain.js';
 import { run } from './run.js';
 import { schema } from './schema.js';
@@ -97,6 +103,19 @@ export async function runCli(args: readonly string[], context: Context): Promise
       exitCode = await test(file, context);
     });
   program
+    .command('dead-letters')
+    .description('list what could not be delivered, send it after all, or remove it')
+    .argument('<file>', 'mapping file (YAML)')
+    .addArgument(new Argument('<action>', 'what to do').choices(DEAD_LETTER_ACTIONS))
+    .option('--route <name>', 'only those of this route')
+    .option('--reason <code>', 'only those with this reason')
+    .option('--all', 'for replay and drop: all of them')
+    .option('--limit <count>', 'for list: how many of each queue, at most', readLimit, 100)
+    .addOption(new Option('--format <format>', 'for list').choices(['text', 'json']).default('text'))
+    .action(async (file: string, action: DeadLetterAction, options: DeadLettersOptions) => {
+      exitCode = await deadLetters(file, action, options, context);
+    });
+  program
     .command('schema')
     .description('print the JSON Schema of mapping files')
     .action(() => schema(context));
@@ -107,6 +126,11 @@ export async function runCli(args: readonly string[], context: Context): Promise
   } catch (error) {
     return tellWhy(error, context);
   }
+}
+
+function readLimit(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('It must be a number from 1 to 9999.');
+  return Number(text);
 }
 
 /** Commander has printed its own message by the time it throws. */

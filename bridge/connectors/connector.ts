@@ -59,6 +59,8 @@ export interface Delivery {
 export interface Source {
   /** Lets the source hand over this many more deliveries. */
   grant(credit: number): void;
+  /** Resolves when the broker has handed over all it has, as far as the credit goes; what is left of that is gone. AMQP only. */
+  drain?(): Promise<void>;
   /** No further delivery after it resolves; those handed over can still be settled. Durable subscriptions stay. */
   stop(): Promise<void>;
 }
@@ -90,6 +92,8 @@ export type SourceSpec =
       readonly selector?: string;
       /** Name of a durable topic subscription. */
       readonly durable?: string;
+      /** Looks at the messages of a queue and leaves them there; an outcome means nothing then. AMQP only. */
+      readonly browse?: boolean;
     };
 
 export interface MqttSubscription {

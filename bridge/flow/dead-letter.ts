@@ -1,5 +1,5 @@
 import type { BridgeError } from '../errors.js';
-import type { Address } from '../message/address.js';
+import type { Address, AddressKind } from '../message/address.js';
 import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
 import { carryPropertyName } from '../message/property-name.js';
 
@@ -9,23 +9,32 @@ const LONGEST_PROPERTY = 2_000;
 /** Half of the STOMP headers that Classic takes. */
 const MOST_PROPERTIES = 500;
 
+/** How the names of the properties begin that a dead letter adds; nobody else's are kept. */
+const PREFIX = 'bridge_';
+
 export interface DeadLetterReason {
   readonly route: string;
   readonly error: BridgeError;
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly id: string;
-  /** Leaves out the message's own properties: they may be what a broker refuses. */
+  /** The destination that it could not be delivered to, as the rule has it; without it, to none of them. */
+  readonly destination?: string;
+  /** Leaves out what the message brought along besides its body: that may be what a broker refuses. */
   readonly bare: boolean;
 }
 
 /**
- * The message that says what could not be delivered and why: the original body, byte for byte, and its properties, each under
- * a name that JMS takes (`carryPropertyName`), with `bridge_route`, `bridge_source`, `bridge_reason`, `bridge_error` and `bridge_time` (ISO 8601) added, and
- * `bridge_left_out` with the number of properties that were too large to keep.
+ * The message that says what could not be delivered and why: the original body, byte for byte, its properties, each under
+ * a name that JMS takes (`carryPropertyName`), and its correlation id, type and group, with these properties added:
+ *
+ * - `bridge_route`, `bridge_source` (kind and name of the address), `bridge_destination` (when it is of one destination alone);
+ * - `bridge_reason` (an ErrorCode), `bridge_error` (its text), `bridge_attempts` (how often it was sent), `bridge_time` (ISO 8601);
+ * - `bridge_body` when the body is no text and no bytes: what it is;
+ * - `bridge_left_out`: the number of properties that were too large to keep.
  */
 export function deadLetterOf(message: Message, reason: DeadLetterReason, to: Address): OutboundMessage {
-  const { body } = message;
+  const { body, correlationId, type, group } = message;
   const kept = [...message.properties]
     .map(
       ([name, value]) => [carryPropertyName(name, message.address.kind, to.kind), withoutNul(value)] as const,
@@ -34,17 +43,29 @@ export function deadLetterOf(message: Message, reason: DeadLetterReason, to: Add
       ([name, value], index) =>
         !reason.bare &&
         index < MOST_PROPERTIES &&
+        !name.startsWith(PREFIX) &&
         name.length <= LONGEST_TEXT &&
         String(value).length <= LONGEST_PROPERTY,
     );
   const properties = new Map<string, PropertyValue>(kept);
+  const tell = (name: string, value: string | number | undefined) => {
+    if (value !== undefined)
+      properties.set(PREFIX + name, typeof value === 'string' ? shortened(value, to.kind) : value);
+  };
   const leftOut = message.properties.size - kept.length;
-  if (leftOut > 0) properties.set('bridge_left_out', leftOut);
-  properties.set('bridge_route', reason.route);
-  properties.set('bridge_source', shortened(`${message.address.kind} ${message.address.name}`));
-  properties.set('bridge_reason', reason.error.code);
-  properties.set('bridge_error', shortened(reason.error.message));
-  properties.set('bridge_time', new Date(reason.now).toISOString());
+  tell('left_out', leftOut > 0 ? leftOut : undefined);
+  tell('route', reason.route);
+  tell('source', `${message.address.kind} ${message.address.name}`);
+  tell('destination', reason.destination);
+  tell('reason', reason.error.code);
+  tell('error', reason.error.message);
+  tell('attempts', reason.error.attempts);
+  tell('time', new Date(reason.now).toISOString());
+  const isPlain = typeof body === 'string' || Buffer.isBuffer(body);
+  tell('body', isPlain ? undefined : body.unsupported);
+  const headers = Object.entries({ correlationId, type, group }).filter(
+    ([, text]) => text !== undefined && !reason.bare && text.length <= LONGEST_TEXT && !text.includes('\0'),
+  );
   return {
     to,
     // As bytes: whatever made the original impossible to carry, bytes are always possible.
@@ -55,6 +76,62 @@ export function deadLetterOf(message: Message, reason: DeadLetterReason, to: Add
     id: reason.id,
     qos: 1,
     retain: false,
+    ...Object.fromEntries(headers),
+  };
+}
+
+/** What a dead letter tells, read back. */
+export interface DeadLetter {
+  readonly route: string;
+  readonly reason: string;
+  readonly error: string;
+  readonly attempts: number;
+  /** ISO 8601. */
+  readonly time: string;
+  readonly destination?: string;
+  /** Kind and name of where the message came from. */
+  readonly source: string;
+  /** The message as it came, as far as the dead letter has it; undefined when that is not enough to deliver it after all. */
+  readonly original?: Message;
+}
+
+const KINDS: readonly AddressKind[] = ['mqtt', 'queue', 'topic'];
+
+/** Undefined for a message that is no dead letter of a bridge. */
+export function readDeadLetter(message: Message): DeadLetter | undefined {
+  const told = (name: string): string | undefined => {
+    const value = message.properties.get(PREFIX + name);
+    return value === undefined ? undefined : String(value);
+  };
+  const route = told('route');
+  const source = told('source');
+  if (route === undefined || source === undefined) return undefined;
+  const destination = told('destination');
+  const original = told('body') === undefined ? originalOf(message, source) : undefined;
+  return {
+    route,
+    source,
+    reason: told('reason') ?? '',
+    error: told('error') ?? '',
+    attempts: Number(told('attempts') ?? 0),
+    time: told('time') ?? '',
+    ...(destination === undefined ? {} : { destination }),
+    ...(original === undefined ? {} : { original }),
+  };
+}
+
+function originalOf(message: Message, source: string): Message | undefined {
+  const kind = KINDS.find((one) => source.startsWith(`${one} `));
+  if (kind === undefined || source.endsWith('…')) return undefined;
+  const own = [...message.properties].filter(([name]) => !name.startsWith(PREFIX));
+  const { replyTo: _replyTo, ...rest } = message;
+  return {
+    ...rest,
+    address: { kind, name: source.slice(kind.length + 1) },
+    properties: new Map(
+      own.map(([name, value]) => [carryPropertyName(name, message.address.kind, kind), value]),
+    ),
+    retained: false,
   };
 }
 
@@ -66,7 +143,7 @@ function withoutNul<Value extends PropertyValue>(value: Value): Value | string {
 /** Over these an MQTT 5 broker may refuse the dead letter itself, and for ever (1.5.4); they become `%0A` and the like. */
 const UNCARRIED = /[\p{Cc}\p{Noncharacter_Code_Point}]/gu;
 
-function shortened(original: string): string {
-  const text = original.replace(UNCARRIED, encodeURIComponent);
+function shortened(original: string, kind: AddressKind): string {
+  const text = kind === 'mqtt' ? original.replace(UNCARRIED, encodeURIComponent) : withoutNul(original);
   return text.length <= LONGEST_TEXT ? text : `${text.slice(0, LONGEST_TEXT - 1)}…`;
 }

@@ -11,6 +11,7 @@ interface Entry {
   /** How often its connection was lost while it had no answer, and how often of these nothing else had none. */
   losses: number;
   lossesAlone: number;
+  attempts: number;
   /** How often its broker said no to it. */
   refusals: number;
 }
@@ -82,6 +83,7 @@ export class Lane {
         refuse,
         losses: 0,
         lossesAlone: 0,
+        attempts: 0,
         refusals: 0,
       });
       this.#pump();
@@ -132,6 +134,7 @@ export class Lane {
   #hand(entry: Entry, sink: Sink, alone: boolean): void {
     this.#unanswered++;
     this.#lastHanded = entry.sequence;
+    entry.attempts++;
     sink.send(entry.message).then(
       () => {
         this.#backoff.reset();
@@ -142,7 +145,7 @@ export class Lane {
         const error = asBridgeError(cause, 'connection-lost');
         if (error.code === 'send-timeout') this.#replace();
         if (this.#mayRepeat(entry, error)) this.#sendAgain(entry, error, alone);
-        else entry.refuse(error);
+        else entry.refuse(afterAttempts(error, entry));
         this.#answered();
       },
     );
@@ -198,12 +201,16 @@ export class Lane {
   }
 }
 
+function afterAttempts(error: BridgeError, { attempts }: Entry): BridgeError {
+  return new BridgeError(error.code, error.message, { cause: error.cause, details: error.details, attempts });
+}
+
 /** Artemis answers a forbidden MQTT 3.1.1 publish like this, and Classic an AMQP message over its limit. */
-function hungUpOver({ lossesAlone }: Entry, error: BridgeError): BridgeError {
+function hungUpOver({ lossesAlone, attempts }: Entry, error: BridgeError): BridgeError {
   return new BridgeError(
     'message-refused',
     `the connection ended ${lossesAlone} times over this message alone; the last time: ${error.message}`,
-    { cause: error },
+    { cause: error, attempts },
   );
 }
 

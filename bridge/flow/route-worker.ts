@@ -22,6 +22,8 @@ export interface FlowRoute {
   readonly plan: Planner;
   /** The lanes of each destination of the rule. */
   readonly to: readonly Lanes[];
+  /** What each destination is called in the rule: `topic rooms.{room}`. */
+  readonly destinations: readonly string[];
   readonly deadLetter: { readonly address: Address; readonly lanes: Lanes };
 }
 
@@ -33,6 +35,8 @@ type Counter = Exclude<keyof RouteStatus, 'name' | 'state' | 'reason'>;
 /** One message on its way through the route. */
 interface Passage {
   readonly message: Message;
+  /** Of one destination alone; see `DeadLetterReason`. */
+  readonly destination?: string;
   readonly orderKey: string;
   readonly id: string;
 }
@@ -133,7 +137,9 @@ export class RouteWorker {
       return 'confirmed';
     } catch (cause) {
       const error = asBridgeError(cause, 'mapping-failed');
-      return error.transient ? 'abandoned' : this.#keepAsDeadLetter(passage, error);
+      if (error.transient) return 'abandoned';
+      const destination = this.route.destinations[to];
+      return this.#keepAsDeadLetter({ ...passage, ...(destination && { destination }) }, error);
     }
   }
 
@@ -143,18 +149,19 @@ export class RouteWorker {
     return lanes;
   }
 
-  async #keepAsDeadLetter({ message, orderKey, id }: Passage, error: BridgeError): Promise<Fate> {
+  async #keepAsDeadLetter(
+    { message, orderKey, id, destination }: Passage,
+    error: BridgeError,
+  ): Promise<Fate> {
     const { address, lanes } = this.route.deadLetter;
     const route = this.route.config.name;
     const fields = { route, from: describeAddress(message.address), code: error.code };
+    const reason = { route, error, id, ...(destination === undefined ? {} : { destination }) };
     let bare = false;
     let wait = DEAD_LETTER_RETRY.initial;
     while (!this.#stopping) {
       try {
-        await lanes.send(
-          deadLetterOf(message, { route, error, now: Date.now(), id, bare }, address),
-          orderKey,
-        );
+        await lanes.send(deadLetterOf(message, { ...reason, now: Date.now(), bare }, address), orderKey);
         this.#counters.deadLettered++;
         this.#refusal = undefined;
         this.log.warn('dead-lettered', { ...fields, reason: error.message });

@@ -7,6 +7,7 @@ import { plannerOf } from '../../bridge/flow/plan.js';
 import type { Address } from '../../bridge/message/address.js';
 import type { Message } from '../../bridge/message/message.js';
 import { silentLog } from '../../bridge/observability/log.js';
+import { destinationName } from '../../bridge/sessions.js';
 import { eventually } from './eventually.js';
 
 /** Starts a flow of these rules and resolves when all its connections are up; the caller stops it. */
@@ -30,6 +31,7 @@ export async function startFlow(
       config,
       plan: plannerOf(config),
       to: config.to.map(() => lanes),
+      destinations: config.to.map(destinationName),
       deadLetter: { address: { kind: 'queue', name: config.deadLetter }, lanes },
     }),
   );

@@ -12,7 +12,19 @@ const BRIDGE = fileURLToPath(new URL('../../bridge/', import.meta.url));
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'heap.ts': [],
   'main.ts': ['heap.ts', 'cli', 'errors.ts', 'observability'],
+  'endpoints.ts': ['config/config.ts', 'connectors', 'message', 'sessions.ts', 'errors.ts'],
+  'dead-letters.ts': [
+    'config/config.ts',
+    'connectors/connector.ts',
+    'endpoints.ts',
+    'flow',
+    'message',
+    'routing',
+    'sessions.ts',
+    'errors.ts',
+  ],
   'bridge.ts': [
+    'endpoints.ts',
     'config/config.ts',
     'sessions.ts',
     'connectors',
@@ -30,6 +42,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'status.ts': ['connectors/connector.ts', 'errors.ts'],
   cli: [
     'bridge.ts',
+    'dead-letters.ts',
     'config',
     'http',
     'launch',
@@ -41,6 +54,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'flow/mapping.ts',
     'flow/plan.ts',
     'flow/exchange.ts',
+    'flow/dead-letter.ts',
     'message',
     'routing',
   ],

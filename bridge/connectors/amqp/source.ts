@@ -94,17 +94,21 @@ export class AmqpSource implements Source {
     return this.#settlements.idle();
   }
 
+  async drain(): Promise<void> {
+    if (this.#credit === 0 || this.#closed) return;
+    await new Promise<void>((resolve) => {
+      const deadline = setTimeout(resolve, DRAIN_MILLISECONDS);
+      this.#drained = () => {
+        clearTimeout(deadline);
+        this.#credit = 0;
+        resolve();
+      };
+      this.#receiver.drain_credit();
+    });
+  }
+
   async #stop(): Promise<void> {
-    if (this.#credit > 0 && !this.#closed) {
-      await new Promise<void>((resolve) => {
-        const deadline = setTimeout(resolve, DRAIN_MILLISECONDS);
-        this.#drained = () => {
-          clearTimeout(deadline);
-          resolve();
-        };
-        this.#receiver.drain_credit();
-      });
-    }
+    await this.drain();
     this.#stopped = true;
     this.#closeWhenSettled();
   }
@@ -159,6 +163,8 @@ function sourceTerminus(wire: Wire, spec: JmsSourceSpec) {
   return {
     address,
     capabilities: [...capabilities],
+    // AMQP 1.0, 3.5.3: a copy of each message goes over the link.
+    ...(spec.browse === true ? { distribution_mode: 'copy' } : {}),
     ...(spec.selector === undefined ? {} : { filter: rhea.filter.selector(spec.selector) }),
     // 2: unsettled-state; kept when the link, session or connection ends (AMQP 1.0, 3.5.5 and 3.5.6).
     ...(spec.durable === undefined ? {} : { durable: 2 as const, expiry_policy: 'never' as const }),

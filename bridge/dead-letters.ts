@@ -1,0 +1,276 @@
+import type { Config, RouteConfig } from './config/config.js';
+import type { Connection, Delivery, Endpoint, Protocol, Sink } from './connectors/connector.js';
+import { CONNECT, deadLetterPlace, endpointOf } from './endpoints.js';
+import { asBridgeError, BridgeError } from './errors.js';
+import { type DeadLetter, readDeadLetter } from './flow/dead-letter.js';
+import { isRequestRoute } from './flow/exchange.js';
+import { plannerOf } from './flow/plan.js';
+import type { AddressPattern } from './message/address.js';
+import type { OutboundMessage } from './message/message.js';
+import { RouteTable } from './routing/route-table.js';
+import { brokerNamed, destinationName } from './sessions.js';
+
+/** Which dead letters; without anything all of them. */
+export interface DeadLetterFilter {
+  readonly route?: string;
+  readonly reason?: string;
+}
+
+/** What became of one dead letter. */
+export interface Handled {
+  readonly letter: DeadLetter;
+  /** Why it stayed where it was; absent when it was handled. */
+  readonly problem?: string;
+}
+
+/** Dead letters that are taken at a time: what may be unsettled. */
+const BATCH = 500;
+/** Milliseconds for the confirm of a message that is sent after all. */
+const SEND_TIMEOUT = 30_000;
+
+interface Place {
+  readonly broker: string;
+  readonly queue: string;
+}
+
+/** The dead-letter queues of the rules, each once. A plain MQTT broker has none: there nothing can be read later. */
+export function deadLetterQueues(config: Config): readonly Place[] {
+  const places = config.routes.map((route) => deadLetterPlace(route, route.to, config));
+  const queues = places.flatMap(({ broker, address }) =>
+    address.kind === 'queue' ? [{ broker, queue: address.name }] : [],
+  );
+  return [...new Map(queues.map((place) => [JSON.stringify(place), place])).values()];
+}
+
+/**
+ * Shows up to `limit` dead letters of each queue, oldest first, and leaves them there.
+ * @throws BridgeError when a broker cannot be reached or does not let the account read
+ */
+export async function listDeadLetters(
+  config: Config,
+  filter: DeadLetterFilter,
+  limit: number,
+  stop: AbortSignal,
+): Promise<DeadLetter[]> {
+  const all: DeadLetter[] = [];
+  for (const place of deadLetterQueues(config)) {
+    const reader = await openReader(config, place, filter, { browse: true }, stop);
+    try {
+      for (const { message } of await reader.take(limit)) {
+        const letter = readDeadLetter(message);
+        if (letter !== undefined) all.push(letter);
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+  return all;
+}
+
+/**
+ * Removes dead letters for good; each is told to `onHandled` when it is gone.
+ * @throws BridgeError as `listDeadLetters`
+ */
+export function dropDeadLetters(
+  config: Config,
+  filter: DeadLetterFilter,
+  onHandled: (handled: Handled) => void,
+  stop: AbortSignal,
+): Promise<void> {
+  return handleAll(config, filter, async () => undefined, onHandled, stop);
+}
+
+/**
+ * Sends the messages of dead letters by their rules as these are now, to the destinations that did not get them; a dead letter is
+ * removed once all of these have confirmed. One that cannot be delivered stays, and `onHandled` hears why.
+ * @throws BridgeError as `listDeadLetters`
+ */
+export async function replayDeadLetters(
+  config: Config,
+  filter: DeadLetterFilter,
+  onHandled: (handled: Handled) => void,
+  stop: AbortSignal,
+): Promise<void> {
+  const sinks = new Sinks(config, stop);
+  const routes = new Map(config.routes.map((route) => [route.name, route]));
+  try {
+    await handleAll(
+      config,
+      filter,
+      async (letter) => {
+        const planned = sendsFor(letter, routes.get(letter.route));
+        if ('problem' in planned) return planned.problem;
+        for (const { broker, via, message } of planned.sends)
+          await (await sinks.to(broker, via)).send(message);
+        return undefined;
+      },
+      onHandled,
+      stop,
+    );
+  } finally {
+    await sinks.close();
+  }
+}
+
+/** Takes every dead letter that is there now; `handle` resolves with the reason when one has to stay. */
+async function handleAll(
+  config: Config,
+  filter: DeadLetterFilter,
+  handle: (letter: DeadLetter) => Promise<string | undefined>,
+  onHandled: (handled: Handled) => void,
+  stop: AbortSignal,
+): Promise<void> {
+  for (const place of deadLetterQueues(config)) {
+    const reader = await openReader(config, place, filter, { browse: false }, stop);
+    try {
+      for (let more = true; more && !stop.aborted; ) {
+        const deliveries = await reader.take(BATCH);
+        let stayed = 0;
+        for (const delivery of deliveries) {
+          const letter = readDeadLetter(delivery.message);
+          const problem =
+            letter === undefined ? 'it is no dead letter of a bridge' : await tryTo(handle, letter);
+          delivery.settle(problem === undefined ? 'accepted' : 'released');
+          if (problem !== undefined) stayed++;
+          if (letter !== undefined) onHandled({ letter, ...(problem === undefined ? {} : { problem }) });
+        }
+        // What stayed comes first again: only a batch without any can be followed by another.
+        more = deliveries.length === BATCH && stayed === 0;
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+}
+
+async function tryTo(
+  handle: (letter: DeadLetter) => Promise<string | undefined>,
+  letter: DeadLetter,
+): Promise<string | undefined> {
+  try {
+    return await handle(letter);
+  } catch (error) {
+    return asBridgeError(error, 'message-refused').message;
+  }
+}
+
+interface PlannedReplay {
+  readonly sends: readonly {
+    readonly broker: string;
+    readonly via: Protocol;
+    readonly message: OutboundMessage;
+  }[];
+}
+
+function sendsFor(
+  letter: DeadLetter,
+  route: RouteConfig | undefined,
+): PlannedReplay | { readonly problem: string } {
+  if (route === undefined) return { problem: `the file has no route "${letter.route}"` };
+  if (isRequestRoute(route))
+    return { problem: 'who asked does not wait any more; a request is not sent again' };
+  const { original } = letter;
+  if (original === undefined) return { problem: 'the dead letter has not all of the message' };
+  const { from } = route;
+  const [match] =
+    from.kind === original.address.kind
+      ? new RouteTable(from.kind, [{ pattern: from.pattern, route }]).match(original.address.name)
+      : [];
+  if (match === undefined) return { problem: `the rule does not read ${letter.source} any more` };
+  const plan = plannerOf(route)(original, match.captures, {
+    id: original.id ?? `ID:replay-${letter.time}`,
+    now: Date.now(),
+    redelivered: true,
+  });
+  if (plan === undefined) return { problem: '"where" does not take it' };
+  const wanted = plan.sends.flatMap(({ to: index, result }) => {
+    const to = route.to[index];
+    const isMeant = letter.destination === undefined || (to && destinationName(to) === letter.destination);
+    return to !== undefined && isMeant ? [{ to, result }] : [];
+  });
+  if (wanted.length === 0) return { problem: `the rule has no destination ${letter.destination} any more` };
+  return {
+    sends: wanted.map(({ to: { broker, via }, result }) => {
+      if (result instanceof BridgeError) throw result;
+      return { broker, via, message: result };
+    }),
+  };
+}
+
+interface Reader {
+  /** Everything that is there, up to `count`; nothing is settled yet. */
+  take(count: number): Promise<Delivery[]>;
+  close(): Promise<void>;
+}
+
+async function openReader(
+  config: Config,
+  { broker, queue }: Place,
+  filter: DeadLetterFilter,
+  { browse }: { readonly browse: boolean },
+  stop: AbortSignal,
+): Promise<Reader> {
+  const connection = await CONNECT.amqp(endpointFor(config, broker, 'amqp'), stop);
+  const pattern: AddressPattern = { kind: 'queue', levels: queue.split('.').map((literal) => ({ literal })) };
+  let taken: Delivery[] = [];
+  try {
+    const source = await connection.source(
+      { kind: 'queue', pattern, window: BATCH, selector: selectorFor(filter), browse },
+      (delivery) => taken.push(delivery),
+    );
+    return {
+      async take(count) {
+        taken = [];
+        source.grant(count);
+        await source.drain?.();
+        return taken;
+      },
+      close: () => connection.close(),
+    };
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
+/** Only dead letters of a bridge: others may use the queue too. */
+function selectorFor({ route, reason }: DeadLetterFilter): string {
+  const text = (value: string) => `'${value.replaceAll("'", "''")}'`;
+  return [
+    route === undefined ? 'bridge_route IS NOT NULL' : `bridge_route = ${text(route)}`,
+    ...(reason === undefined ? [] : [`bridge_reason = ${text(reason)}`]),
+  ].join(' AND ');
+}
+
+function endpointFor(config: Config, name: string, protocol: Protocol): Endpoint {
+  const broker = brokerNamed(config, name);
+  // A client id of its own, so that a running bridge keeps its connections.
+  const clientId = `${broker.clientId}-dead-letters-${process.pid}-${protocol}`;
+  return endpointOf(broker, protocol, { clientId, cleanSession: true });
+}
+
+/** Ways to send, each opened when it is first needed. */
+class Sinks {
+  readonly #open = new Map<string, { readonly connection: Connection; readonly sink: Sink }>();
+
+  constructor(
+    readonly config: Config,
+    readonly stop: AbortSignal,
+  ) {}
+
+  async to(broker: string, via: Protocol): Promise<Sink> {
+    const key = `${broker} over ${via}`;
+    const known = this.#open.get(key);
+    if (known !== undefined) return known.sink;
+    const connection = await CONNECT[via](endpointFor(this.config, broker, via), this.stop);
+    const sink = await connection.sink({ sendTimeout: SEND_TIMEOUT, window: 1 });
+    this.#open.set(key, { connection, sink });
+    // A broker may answer a refusal with the end of the connection; the next message gets a new one.
+    void connection.lost.then(() => this.#open.delete(key));
+    return sink;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#open.values()].map(({ connection }) => connection.close()));
+  }
+}

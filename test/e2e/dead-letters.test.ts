@@ -1,0 +1,142 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectAmqp } from '../../bridge/connectors/amqp/connect.js';
+import type { Message } from '../../bridge/message/message.js';
+import { endpointOf } from '../contract/brokers-under-test.js';
+import { brokerEnvironment, startBridge } from '../support/bridge.js';
+import { startArtemis, startClassic, type TestBroker } from '../support/brokers.js';
+import { joinChat } from '../support/chat-member.js';
+import { eventually } from '../support/eventually.js';
+import { uniqueName } from '../support/names.js';
+import { CommandLine } from '../support/up.js';
+
+describe.each([
+  { type: 'activemq', start: startClassic },
+  { type: 'artemis', start: startArtemis },
+] as const)('dead-letters on $type', ({ type, start }) => {
+  let broker: TestBroker;
+  let folder = '';
+  beforeAll(async () => {
+    broker = await start({ writable: 'test' });
+    folder = await mkdtemp(join(tmpdir(), 'dead-letters-'));
+  });
+  afterAll(async () => {
+    await broker?.stop();
+    await rm(folder, { recursive: true });
+  });
+
+  async function mapping(id: string, destination: string, more = ''): Promise<string> {
+    const file = join(folder, `${id}.yaml`);
+    await writeFile(
+      file,
+      `version: 1
+brokers:
+  mq:
+    type: ${type}
+    mqtt: mqtt://127.0.0.1:\${ACTIVEMQ_MQTT_PORT}
+    amqp: amqp://127.0.0.1:\${ACTIVEMQ_AMQP_PORT}
+    stomp: stomp://127.0.0.1:\${ACTIVEMQ_STOMP_PORT}
+    username: \${ACTIVEMQ_USERNAME}
+    password: \${ACTIVEMQ_PASSWORD}
+    clientId: ${id}
+routes:
+  carry:
+    from: { mqtt: "test/${id}/{room}" }
+    to:
+      - { queue: "test.${id}.copy" }
+      - { queue: "${destination}", properties: { room: "{room}" }${more} }
+    deadLetter: test.${id}.dead
+`,
+    );
+    return file;
+  }
+
+  async function run(...args: string[]): Promise<{ code: number | null; output: string }> {
+    const command = new CommandLine(['dead-letters', ...args], brokerEnvironment(broker));
+    return { code: await command.exited, output: command.output };
+  }
+
+  async function read(queue: string): Promise<readonly Message[]> {
+    const endpoint = { ...endpointOf(broker, 'amqp'), clientId: uniqueName('reader') };
+    const connection = await connectAmqp(endpoint, new AbortController().signal);
+    const got: Message[] = [];
+    const levels = queue.split('.').map((literal) => ({ literal }));
+    const spec = { kind: 'queue', pattern: { kind: 'queue', levels }, window: 100 } as const;
+    const source = await connection.source(spec, (delivery) => {
+      got.push(delivery.message);
+      delivery.settle('accepted');
+    });
+    source.grant(100);
+    await source.drain?.();
+    await connection.close();
+    return got;
+  }
+
+  it('lists them, keeps those that cannot be sent after all, and removes them', async () => {
+    const id = uniqueName('id');
+    const file = await mapping(id, `forbidden.${id}`);
+    const bridge = await startBridge(file, brokerEnvironment(broker));
+    const member = await joinChat(broker, 'ann');
+    for (const text of ['one', 'two', 'three']) await member.publish(`test/${id}/lobby`, text);
+    await eventually(() => bridge.status().routes[0]?.deadLettered === 3);
+    await member.leave();
+    await bridge.end();
+
+    const listed = await run(file, 'list');
+    expect(listed.code).toBe(0);
+    expect(listed.output).toContain(`from mqtt test/${id}/lobby to queue forbidden.${id}`);
+    expect(listed.output).toContain('body: "one"');
+    const json = JSON.parse(
+      (await run(file, 'list', '--format', 'json', '--limit', '2')).output,
+    ) as unknown[];
+    expect(json).toHaveLength(2);
+    expect(json[0]).toMatchObject({
+      route: 'carry',
+      reason: 'destination-refused',
+      attempts: expect.any(Number),
+      body: 'one',
+    });
+
+    const still = await run(file, 'replay', '--route', 'carry');
+    expect(still.code).toBe(1);
+    expect(still.output).toMatch(/stays: .* carry destination-refused/);
+    expect(still.output).toContain('0 replayed, 3 stay');
+
+    await mapping(id, `test.${id}.allowed`);
+    const moved = await run(file, 'replay', '--route', 'carry');
+    expect(moved.output).toContain(`the rule has no destination queue forbidden.${id} any more`);
+    expect((await run(file, 'list')).output.match(/carry destination-refused/g)).toHaveLength(3);
+
+    expect((await run(file, 'drop', '--reason', 'no-such-reason')).output).toContain('0 dropped');
+    expect(await run(file, 'drop')).toMatchObject({ code: 2, output: expect.stringContaining('--all') });
+    const dropped = await run(file, 'drop', '--all');
+    expect(dropped).toMatchObject({ code: 0, output: expect.stringContaining('3 dropped') });
+    expect((await run(file, 'list')).output).toContain('no dead letters');
+  });
+
+  it('sends a message only to the destination that did not get it, as the rule says now', async () => {
+    const id = uniqueName('id');
+    const file = await mapping(id, `test.${id}.out`, ', as: text');
+    const bridge = await startBridge(file, brokerEnvironment(broker));
+    const member = await joinChat(broker, 'ann');
+    await member.publish(`test/${id}/lobby`, Buffer.from([0xff]));
+    await eventually(() => bridge.status().routes[0]?.deadLettered === 1);
+    await member.leave();
+    await bridge.end();
+    expect((await run(file, 'replay', '--all')).output).toContain('the body is not UTF-8');
+
+    await mapping(id, `test.${id}.out`);
+    expect(await run(file, 'replay', '--all')).toMatchObject({
+      code: 0,
+      output: expect.stringContaining('1 replayed'),
+    });
+    const [sent, ...others] = await read(`test.${id}.out`);
+    expect(others).toEqual([]);
+    expect(sent?.body).toEqual(Buffer.from([0xff]));
+    expect(sent?.properties.get('room')).toBe('lobby');
+    expect(await read(`test.${id}.copy`)).toHaveLength(1);
+    expect(await read(`test.${id}.dead`)).toEqual([]);
+  });
+});
