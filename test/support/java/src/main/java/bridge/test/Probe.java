@@ -1,6 +1,6 @@
 package bridge.test;
 
-/** {@code jms-receive | jms-send | mqtt-subscribe | mqtt-publish}, then {@code --name value} options. */
+/** {@code jms-receive | jms-send | jms-destinations | mqtt-subscribe | mqtt-publish}, then {@code --name value} options. */
 public final class Probe {
   private Probe() {}
 
@@ -9,6 +9,7 @@ public final class Probe {
     switch (args[0]) {
       case "jms-receive" -> JmsProbe.receive(arguments);
       case "jms-send" -> JmsProbe.send(arguments);
+      case "jms-destinations" -> DestinationsProbe.print(arguments);
       case "mqtt-subscribe" -> PahoProbe.subscribe(arguments);
       case "mqtt-publish" -> PahoProbe.publish(arguments);
       default -> throw new IllegalArgumentException("no such command: " + args[0]);
