@@ -1,4 +1,5 @@
 import { flavourOf } from '../connectors/flavours/flavour.js';
+import { isReservedHeader } from '../connectors/flavours/stomp-headers.js';
 import type { AddressKind } from '../message/address.js';
 import { parsePattern } from '../routing/pattern.js';
 import { checkTemplates, checkWhere } from './check-templates.js';
@@ -172,6 +173,7 @@ function checkBroker(
       retain.key ?? retain.start,
       `a broker of type ${broker.type} retains only what comes over ${retainsFrom.join(' or ')}, and this goes over ${via}`,
     );
+  if (via === 'stomp') checkStompNames(node.entries.get('properties'), report);
   const given = context.brokers?.entries.get(name);
   const reachable = (key: string) => given !== undefined && nodeAt(given, [key]) !== undefined;
   if (via !== undefined && !reachable('host') && !reachable(via))
@@ -180,6 +182,17 @@ function checkBroker(
       viaNode?.start ?? place.key ?? place.start,
       `the broker "${name}" has no address for ${via}; give it a "host" or a "${via}" url`,
     );
+}
+
+function checkStompNames(properties: Node | undefined, report: Report): void {
+  if (properties?.kind !== 'map') return;
+  for (const [name, value] of properties.entries)
+    if (isReservedHeader(name))
+      report.add(
+        'error',
+        value.key ?? value.start,
+        `STOMP has a header "${name.toLowerCase()}" of its own, so no property can be called that; write "via: amqp" or choose another name`,
+      );
 }
 
 function checkOptions(
