@@ -1,8 +1,9 @@
+import type { BrokerType } from '../connectors/connector.js';
 import type { AddressKind } from '../message/address.js';
 import { parsePattern } from '../routing/pattern.js';
-import { type Context, checkFrom, checkKeysFor, contextOf } from './check-routes.js';
+import { type Context, checkFrom, checkKeysFor, checkStompNames, contextOf } from './check-routes.js';
 import { checkTemplates } from './check-templates.js';
-import { addressOf, brokerOf, KINDS, listOf, protocolsOf } from './resolve.js';
+import { addressOf, brokerOf, KINDS, listOf, protocolsOf, viaOf } from './resolve.js';
 import type { FromInput, Mapping, ReplyInput, ReplyTargetInput, RouteInput, ToInput } from './schema.js';
 import { type Node, nodeAt, type Report } from './source.js';
 
@@ -103,6 +104,9 @@ function checkTarget(
   if (kind === undefined) return;
   checkKeysFor('to', kind, node, asker, context);
   checkAsker(kind, asker, first, context);
+  const type = typeOf(asker, context);
+  if (type !== undefined && viaOf('to', target, kind, type) === 'stomp')
+    checkStompNames(node.entries.get('properties'), report);
   if (address === undefined) {
     checkTemplates(node, ofAnswers && { captures: ofAnswers, more: ['request'] }, report);
     return;
@@ -125,13 +129,14 @@ function checkTemplatesOfTarget(
       checkTemplates({ ...node, entries: new Map([[key, value]]) }, { captures, more: ['request'] }, report);
 }
 
+function typeOf(end: FromInput, { mapping, known }: Context): BrokerType | undefined {
+  const broker = known && brokerOf(end, known);
+  return broker === undefined ? undefined : mapping.brokers[broker]?.type;
+}
+
 /** Answers go back over what the requests came over, and to the same broker. */
-function checkAsker(
-  kind: AddressKind,
-  asker: FromInput,
-  place: Node,
-  { mapping, known, report }: Context,
-): void {
+function checkAsker(kind: AddressKind, asker: FromInput, place: Node, context: Context): void {
+  const { report } = context;
   const from = addressOf(asker)?.kind;
   if (from === undefined) return;
   if ((from === 'mqtt') !== (kind === 'mqtt'))
@@ -142,8 +147,7 @@ function checkAsker(
         ? 'who asks over MQTT gets its answer over MQTT: write mqtt: here'
         : 'who asks over JMS gets its answer over JMS: write queue:, topic: or temporary: here',
     );
-  const broker = known && brokerOf(asker, known);
-  const type = broker === undefined ? undefined : mapping.brokers[broker]?.type;
+  const type = typeOf(asker, context);
   if (kind !== 'mqtt' && type !== undefined && protocolsOf(type).length === 1)
-    report.add('error', place.key ?? place.start, `the broker "${broker}" has no queues and topics`);
+    report.add('error', place.key ?? place.start, 'the broker of the requests has no queues and topics');
 }

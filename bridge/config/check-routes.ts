@@ -1,5 +1,6 @@
 import type { BrokerType } from '../connectors/connector.js';
 import { flavourOf } from '../connectors/flavours/flavour.js';
+import { isReservedHeader } from '../connectors/flavours/stomp-headers.js';
 import type { AddressKind } from '../message/address.js';
 import { parsePattern } from '../routing/pattern.js';
 import { checkTemplates, checkWhere, type Names } from './check-templates.js';
@@ -243,6 +244,7 @@ function checkBroker(
       retain.key ?? retain.start,
       `a broker of type ${broker.type} retains only what comes over ${retainsFrom.join(' or ')}, and this goes over ${via}`,
     );
+  if (via === 'stomp') checkStompNames(node.entries.get('properties'), report);
   const given = context.brokers?.entries.get(name);
   const reachable = (key: string) => given !== undefined && nodeAt(given, [key]) !== undefined;
   if (via !== undefined && !reachable('host') && !reachable(via))
@@ -268,6 +270,18 @@ function warnOfCopies(
     `on ${product} a pattern gets copies of what comes to these queues after its first start, and the queues keep theirs; to take messages, name one queue`,
     { severity: 'warning' },
   );
+}
+
+/** STOMP writes properties among its own headers. */
+export function checkStompNames(properties: Node | undefined, report: Report): void {
+  if (properties?.kind !== 'map') return;
+  for (const [name, value] of properties.entries)
+    if (isReservedHeader(name))
+      report.add(
+        'error',
+        value.key ?? value.start,
+        `STOMP has a header "${name.toLowerCase()}" of its own, so no property can be called that; write "via: amqp" or choose another name`,
+      );
 }
 
 function checkOptions(

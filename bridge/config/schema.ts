@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Protocol } from '../connectors/connector.js';
 import type { AddressKind } from '../message/address.js';
+import { isPropertyName } from '../message/property-name.js';
 import { isSteeringProperty } from '../message/steering.js';
 import { ExpressionError, parseExpression } from '../routing/expression.js';
 import { PatternSyntaxError, parsePattern } from '../routing/pattern.js';
@@ -203,9 +204,11 @@ const properties = z
     text('Name of a property.', (value) => {
       if (isSteeringProperty(value))
         return { message: `a property "${value}" steers the broker; a rule cannot set it` };
-      return /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(value)
+      return isPropertyName(value)
         ? undefined
-        : { message: `"${value}" is no name that JMS takes: letters, digits, "_" and "$", no digit first` };
+        : {
+            message: `"${value}" is no name that JMS takes: letters, digits, "_" and "$", no digit first, no word of selectors like "not"`,
+          };
     }),
     template('Its value; a template that is just one hole keeps its type.'),
   )

@@ -19,6 +19,13 @@ const PART = /[\p{L}\p{Nl}\p{Nd}\p{Mn}\p{Mc}_$]/u;
 /** Words of the selector language in any case. */
 const WORD = /^(?:null|true|false|not|and|or|between|like|in|is|escape)$/i;
 
+/** Does JMS take the name for a property as it is? */
+export function isPropertyName(name: string): boolean {
+  if (name === '' || WORD.test(name)) return false;
+  // Java looks at each half of a pair, and neither is a letter.
+  return name.split('').every((unit, index) => (index === 0 ? START : PART).test(unit));
+}
+
 const ESCAPE = /_DOT_|_HYPHEN_|_x([0-9A-F]{4})_/g;
 const LONGEST_ESCAPE = '_HYPHEN_'.length;
 const BEGINS_WITH_ESCAPE = new RegExp(`^(?:${ESCAPE.source})`);
@@ -80,7 +87,6 @@ function encode(text: string, start = START): string {
 function encodeCharacter(character: string, legal: RegExp): string {
   const named = NAMED.get(character);
   if (named !== undefined) return named;
-  // Java looks at each half of a pair, and neither is a letter.
   if (character.length === 2) return escapeUnit(character, 0) + escapeUnit(character, 1);
   return legal.test(character) ? character : escapeUnit(character, 0);
 }

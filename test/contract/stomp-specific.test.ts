@@ -355,6 +355,16 @@ describe('STOMP from a broker that misbehaves', () => {
     odd.close();
   });
 
+  it.each(['a:\\t', 'nothing'])('says what to do about a header like %s', async (header) => {
+    const odd = await peer(CONNECTED);
+    const connection = await odd.connect();
+    odd.say(`MESSAGE\n${header}\nsubscription:s1\n\nx\0`);
+    expect((await connection.lost).message).toMatch(
+      /a header that STOMP 1\.2 does not know; .* `via: amqp`$/,
+    );
+    odd.close();
+  });
+
   it.each(BROKEN)('ends the connection, and nothing else, on a welcome with %s', async (_, bytes) => {
     const odd = await peer(CONNECTED + bytes);
     const outcome = await odd.connect().then(

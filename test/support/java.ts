@@ -181,6 +181,21 @@ export async function javaServe(options: JmsPlace & HowMany): Promise<Receiver<J
   return startReceiver<JavaMessage>(options, ['jms-serve', ...jmsPlace(options), ...howMany(options)]);
 }
 
+export interface NamedDestination {
+  readonly kind: 'queue' | 'topic';
+  readonly name: string;
+}
+
+/** Every queue and topic of an ActiveMQ Classic broker, advisory topics left out; `url` is its OpenWire one. */
+export async function javaDestinations(
+  place: Pick<JmsPlace, 'url' | 'account'>,
+): Promise<readonly NamedDestination[]> {
+  const found: NamedDestination[] = [];
+  const args = ['jms-destinations', ...option('url', place.url), ...option('user', place.account.username)];
+  await runProbe(place.account, args, (line) => found.push(JSON.parse(line) as NamedDestination));
+  return found;
+}
+
 /** Starts a Paho subscriber in a JVM of its own; with a `clientId` its session is durable. */
 export async function pahoSubscribe(
   options: PahoPlace & HowMany & { readonly clientId?: string },
@@ -248,9 +263,13 @@ async function startReceiver<Message extends object>(
   };
 }
 
-async function runProbe(account: Account, args: readonly string[]): Promise<void> {
+async function runProbe(
+  account: Account,
+  args: readonly string[],
+  onLine?: (line: string) => void,
+): Promise<void> {
   await buildJavaProbe();
-  const child = startProbe(account, args);
+  const child = startProbe(account, args, onLine);
   const { code, stderr } = await child.ended;
   if (code !== 0) throw new Error(`${args[0]} ended with ${code}\n${stderr}`);
 }

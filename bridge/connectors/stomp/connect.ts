@@ -4,7 +4,7 @@ import tls from 'node:tls';
 import { asBridgeError, BridgeError } from '../../errors.js';
 import type { Connect, Connection, Delivery, Endpoint, SinkSpec, SourceSpec } from '../connector.js';
 import { flavourOf, type StompFlavour } from '../flavours/flavour.js';
-import { connectError, placeOf, textOf } from './errors.js';
+import { connectError, endOf, placeOf, textOf } from './errors.js';
 import { encodeFrame } from './frame.js';
 import { connectClient, createClient, handleFrames, type IncomingFrame, type StompClient } from './guard.js';
 import { StompSink } from './sink.js';
@@ -155,7 +155,7 @@ class StompConnection implements Connection {
         this.#lose(this.#reason);
         resolve(this.#reason);
       };
-      client.on('error', (error) => end(`: ${error.message}`));
+      client.on('error', (error) => end(`: ${endOf(error)}`));
       client.on('end', () => end(''));
       socket.on('close', () => end(''));
       if (socket.destroyed) end('');

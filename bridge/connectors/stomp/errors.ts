@@ -11,6 +11,9 @@ const NO_ROOM = /^(?:Usage Manager|(?:Persistent|Temp) store is full)\b|^AMQ\d+:
 const NOT_ALLOWED =
   /^User \S+ is not authorized\b|^Invalid (?:queue|address|destination|name)\b|\bAMQ(?:229032|229216)\b/i;
 
+/** stompit's words for a header that guard.ts gives up on. */
+const NO_SUCH_ESCAPE = 'undefined escape sequence';
+
 /** Where a connection goes, for people. */
 export function placeOf({ broker, host, port }: Endpoint): string {
   return `${broker} (STOMP, ${host}:${port})`;
@@ -24,6 +27,13 @@ export function textOf({ headers }: IncomingFrame): string {
   const line = headers.message?.split('\n')[0] ?? '';
   const text = line.replace(/ CoreMessage\[.*$/, ' (the broker says no more)');
   return text.slice(0, 300) || 'no reason given';
+}
+
+/** What ended a connection. Classic writes the name of a property as it is, with line breaks and backslashes (6.1.8). */
+export function endOf({ message }: Error): string {
+  return message === NO_SUCH_ESCAPE
+    ? 'the broker sent a header that STOMP 1.2 does not know; messages like that can be read `via: amqp`'
+    : message;
 }
 
 /** Why the handshake failed. */

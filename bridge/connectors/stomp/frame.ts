@@ -1,34 +1,3 @@
-/** Header names in this list are the protocol's or a broker's own: a message's property of that name is never sent nor read. */
-const RESERVED: ReadonlySet<string> = new Set([
-  'ack',
-  'amq-msg-type',
-  'content-length',
-  'content-type',
-  'correlation-id',
-  'destination',
-  'destination-type',
-  'expires',
-  'id',
-  'message',
-  'message-id',
-  'persistent',
-  'priority',
-  'receipt',
-  'receipt-id',
-  'redelivered',
-  'reply-to',
-  'selector',
-  'subscription',
-  'subscription-type',
-  'timestamp',
-  'transaction',
-  'type',
-]);
-
-export function isReservedHeader(name: string): boolean {
-  return RESERVED.has(name.toLowerCase());
-}
-
 export type Headers = readonly (readonly [name: string, value: string])[];
 
 const NUL = Buffer.from([0]);

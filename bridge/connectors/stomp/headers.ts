@@ -4,8 +4,9 @@ import { type Address, type AddressPattern, addressWithin } from '../../message/
 import type { Message, OutboundMessage } from '../../message/message.js';
 import { isSteeringProperty } from '../../message/steering.js';
 import type { StompFlavour } from '../flavours/flavour.js';
+import { isReservedHeader } from '../flavours/stomp-headers.js';
 import { checkHeaders } from './check-headers.js';
-import { type Headers, isReservedHeader } from './frame.js';
+import type { Headers } from './frame.js';
 import type { IncomingFrame } from './guard.js';
 
 /** The headers and the body of a SEND. */

@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodePropertyName, encodePropertyName } from '../../../bridge/message/property-name.js';
+import {
+  decodePropertyName,
+  encodePropertyName,
+  isPropertyName,
+} from '../../../bridge/message/property-name.js';
 import { isSteeringProperty } from '../../../bridge/message/steering.js';
 
 /** Text that is made of what the rule itself is made of, beside any UTF-16 units at all. */
@@ -45,6 +49,7 @@ describe('the name of a property on its way to JMS', () => {
         const name = encodePropertyName(text);
         expect(name).toMatch(/^[\p{L}\p{Nl}_$][\p{L}\p{Nl}\p{Nd}\p{Mn}\p{Mc}_$]*$/u);
         expect([...name]).toHaveLength(name.length);
+        expect(isPropertyName(name)).toBe(true);
         expect(name).not.toMatch(/^(?:null|true|false|not|and|or|between|like|in|is|escape)$/i);
       }),
     );

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { flavourOf } from '../../../../bridge/connectors/flavours/flavour.js';
-import { encodeFrame, isReservedHeader } from '../../../../bridge/connectors/stomp/frame.js';
+import { isReservedHeader } from '../../../../bridge/connectors/flavours/stomp-headers.js';
+import { encodeFrame } from '../../../../bridge/connectors/stomp/frame.js';
 import { encodeSend } from '../../../../bridge/connectors/stomp/headers.js';
 import { BridgeError } from '../../../../bridge/errors.js';
 import type { OutboundMessage } from '../../../../bridge/message/message.js';

@@ -1,6 +1,6 @@
 package bridge.test;
 
-/** {@code jms-receive | jms-send | jms-request | jms-serve | mqtt-subscribe | mqtt-publish}, then {@code --name value} options. */
+/** {@code jms-receive | jms-send | jms-request | jms-serve | jms-destinations | mqtt-subscribe | mqtt-publish}, then {@code --name value} options. */
 public final class Probe {
   private Probe() {}
 
@@ -11,6 +11,7 @@ public final class Probe {
       case "jms-send" -> JmsProbe.send(arguments);
       case "jms-request" -> RequestProbe.request(arguments);
       case "jms-serve" -> RequestProbe.serve(arguments);
+      case "jms-destinations" -> DestinationsProbe.print(arguments);
       case "mqtt-subscribe" -> PahoProbe.subscribe(arguments);
       case "mqtt-publish" -> PahoProbe.publish(arguments);
       default -> throw new IllegalArgumentException("no such command: " + args[0]);
