@@ -195,6 +195,8 @@ routes:
       );
     }
     expect(await drain(connection, sink, 'ID.q.plain')).toEqual([asked('plain')]);
+    // No lane has lost its connection over any of them.
+    for (const { retried } of bridge.status().routes) expect(retried).toBe(0);
   });
 });
 
