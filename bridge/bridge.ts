@@ -96,17 +96,17 @@ export function createBridge(config: Config, log: Log): Bridge {
     status() {
       const flows = [...sessions.values()].map(({ flow }) => flow);
       const connections = flows.flatMap((flow) => flow.connections());
-      const ready = connections.every((connection) => connection.state === 'up');
+      const routes = flows.flatMap((flow) => flow.routes());
+      const ready =
+        connections.every((connection) => connection.state === 'up') &&
+        routes.every((route) => route.state === 'running');
       if (state === 'starting' && ready) state = 'running';
       return {
         ready: ready && state === 'running',
         state,
         startedAt,
         connections,
-        routes: [
-          ...flows.flatMap((flow) => flow.routes()),
-          ...rules.routes.filter(({ enabled }) => !enabled).map(disabledStatus),
-        ],
+        routes: [...routes, ...rules.routes.filter(({ enabled }) => !enabled).map(disabledStatus)],
       };
     },
   };
@@ -193,5 +193,6 @@ function disabledStatus({ name }: RouteConfig): RouteStatus {
     retried: 0,
     deadLettered: 0,
     inFlight: 0,
+    oldestInFlightSeconds: 0,
   };
 }

@@ -37,10 +37,12 @@ export interface RouteStatus {
   readonly deadLettered: number;
   /** Taken from the source and not yet settled. */
   readonly inFlight: number;
+  /** How long the oldest of them is being sent; 0 without one. */
+  readonly oldestInFlightSeconds: number;
 }
 
 export interface BridgeStatus {
-  /** True when every route's source is subscribed and every sink has its connection. */
+  /** True when every route's source is subscribed, every sink has its connection, and no route is held up. */
   readonly ready: boolean;
   readonly state: 'starting' | 'running' | 'draining' | 'stopped';
   readonly startedAt: string;

@@ -127,14 +127,15 @@ export class Flow {
   routes(): RouteStatus[] {
     const blocked = this.connections().find(({ state }) => state !== 'up');
     return this.#workers.map((worker) => {
-      const { refusal } = worker;
-      const waiting = blocked !== undefined || refusal !== undefined;
-      const reason = blocked?.reason ?? (refusal && { code: refusal.code, message: refusal.message });
+      const { obstacle } = worker;
+      const waiting = blocked !== undefined || obstacle !== undefined;
+      const reason = blocked?.reason ?? (obstacle && { code: obstacle.code, message: obstacle.message });
       return {
         name: worker.route.config.name,
         state: waiting ? 'waiting' : 'running',
         ...(waiting && reason !== undefined ? { reason } : {}),
         ...worker.counters(),
+        oldestInFlightSeconds: Math.round(worker.oldestInFlight() / 1000),
       };
     });
   }

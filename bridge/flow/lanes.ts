@@ -1,5 +1,6 @@
 import type { Connect, Connection, Endpoint } from '../connectors/connector.js';
 import { Supervisor } from '../connectors/supervisor.js';
+import type { BridgeError } from '../errors.js';
 import type { OutboundMessage } from '../message/message.js';
 import type { Log } from '../observability/log.js';
 import type { ConnectionStatus } from '../status.js';
@@ -7,6 +8,9 @@ import { Lane, type LaneOptions } from './lane.js';
 
 /** Milliseconds until a send without an answer is in doubt: a full Classic queue gives no answer at all. */
 const SEND_TIMEOUT = 30_000;
+
+/** Milliseconds in which a send that gets no answer is tried again twice. */
+const LATELY = 2 * SEND_TIMEOUT;
 
 export interface LanesOptions {
   /** For health: `room-to-jms to activemq over stomp`. */
@@ -28,11 +32,13 @@ export class Lanes {
   readonly #lanes: readonly { readonly lane: Lane; readonly supervisor: Supervisor }[];
 
   #retried = 0;
+  #lastRetry: { readonly error: BridgeError; readonly at: number } | undefined;
 
   constructor(options: LanesOptions) {
     const { endpoints, connect, log, window, retry, atMostOnce, onOpen } = options;
-    const onRetry = () => {
+    const onRetry = (error: BridgeError) => {
       this.#retried++;
+      this.#lastRetry = { error, at: performance.now() };
     };
     this.#lanes = endpoints.map((endpoint, index) => {
       const lane = new Lane({ retry, atMostOnce, onRetry, replaceConnection: () => supervisor.replace() });
@@ -65,6 +71,12 @@ export class Lanes {
   /** Sends made again since the start. */
   get retried(): number {
     return this.#retried;
+  }
+
+  /** Why something was sent again, if that was lately. */
+  get lastRetry(): BridgeError | undefined {
+    const last = this.#lastRetry;
+    return last !== undefined && performance.now() - last.at < LATELY ? last.error : undefined;
   }
 
   get allOpen(): boolean {

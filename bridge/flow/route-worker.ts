@@ -30,7 +30,10 @@ export interface FlowRoute {
 /** What became of a message at one destination. Abandoned: not safe anywhere; its source keeps it. */
 type Fate = 'confirmed' | 'dead-lettered' | 'abandoned';
 
-type Counter = Exclude<keyof RouteStatus, 'name' | 'state' | 'reason'>;
+type Counter = Exclude<keyof RouteStatus, 'name' | 'state' | 'reason' | 'oldestInFlightSeconds'>;
+
+/** Milliseconds that a message may be on its way before its route counts as held up. */
+const HELD_UP_AFTER = 30_000;
 
 /** One message on its way through the route. */
 interface Passage {
@@ -58,6 +61,8 @@ export class RouteWorker {
   };
   readonly #recent = new RecentKeys();
   readonly #pacer: Pacer | undefined;
+  /** When each message that is being sent came to that, in the order of their coming. Milliseconds on the monotonic clock. */
+  readonly #sending = new Set<{ readonly since: number }>();
   #refusal: BridgeError | undefined;
   #stopping = false;
 
@@ -69,9 +74,22 @@ export class RouteWorker {
     this.#pacer = rate === undefined ? undefined : new Pacer(rate);
   }
 
-  /** Why the last dead letter was not taken; until one is. */
-  get refusal(): BridgeError | undefined {
-    return this.#refusal;
+  /** Why nothing gets on, although every connection is up. */
+  get obstacle(): BridgeError | undefined {
+    if (this.#refusal !== undefined) return this.#refusal;
+    const age = this.oldestInFlight();
+    if (age < HELD_UP_AFTER) return undefined;
+    const [reason] = this.route.to.flatMap(({ lastRetry }) => lastRetry ?? []);
+    return new BridgeError(
+      reason?.code ?? 'send-timeout',
+      `a message has been on its way for ${Math.round(age / 1000)} s${reason === undefined ? '' : `: ${reason.message}`}`,
+    );
+  }
+
+  /** Milliseconds that the oldest message is being sent; 0 without one. What waits for its turn by `limits.rate` does not count. */
+  oldestInFlight(): number {
+    const [oldest] = this.#sending;
+    return oldest === undefined ? 0 : performance.now() - oldest.since;
   }
 
   counters(): Readonly<Record<Counter, number>> {
@@ -125,7 +143,10 @@ export class RouteWorker {
 
   async #sendAll(sends: readonly PlannedSend[], passage: Passage): Promise<boolean> {
     if (this.#pacer !== undefined && !(await this.#pacer.turn())) return false;
+    const mark = { since: performance.now() };
+    this.#sending.add(mark);
     const fates = await Promise.all(sends.map((send) => this.#sendOne(send, passage)));
+    this.#sending.delete(mark);
     if (fates.every((fate) => fate === 'confirmed')) this.#counters.delivered++;
     return !fates.includes('abandoned');
   }

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { RouteConfig, ToConfig } from '../../../bridge/config/config.js';
 import { MemoryBroker } from '../../../bridge/connectors/memory/memory-broker.js';
 import { BridgeError } from '../../../bridge/errors.js';
@@ -205,6 +205,26 @@ describe('a flow', () => {
       return (flow.routes()[0]?.delivered ?? 0) >= 50;
     });
     expect(most).toBe(5);
+  });
+
+  it('says which route is held up, for how long and why, although every connection is up', async () => {
+    const broker = new MemoryBroker();
+    broker.refuse = () => new BridgeError('destination-full', 'no room left');
+    const flow = await startFlow(broker, [rule({ to: [destination('queue', 'archive')] })]);
+    broker.publish(chat('lobby', 'x'));
+    await eventually(() => (flow.routes()[0]?.retried ?? 0) > 0);
+    expect(flow.routes()[0]).toMatchObject({ state: 'running', oldestInFlightSeconds: 0 });
+    const now = performance.now();
+    vi.spyOn(performance, 'now').mockReturnValue(now + 45_000);
+    try {
+      expect(flow.routes()[0]).toMatchObject({
+        state: 'waiting',
+        oldestInFlightSeconds: 45,
+        reason: { code: 'destination-full', message: 'a message has been on its way for 45 s: no room left' },
+      });
+    } finally {
+      vi.restoreAllMocks();
+    }
   });
 
   it('drains on stop: what is in flight is delivered, what is not taken stays with the broker', async () => {

@@ -36,6 +36,7 @@ const RUNNING: BridgeStatus = {
       retried: 0,
       deadLettered: 0,
       inFlight: 1,
+      oldestInFlightSeconds: 0,
     },
   ],
 };
