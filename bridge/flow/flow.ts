@@ -16,8 +16,10 @@ import type { Log } from '../observability/log.js';
 import { RouteTable } from '../routing/route-table.js';
 import type { ConnectionStatus, RouteStatus } from '../status.js';
 import type { Lanes } from './lanes.js';
+import { bodySize } from './mapping.js';
 import { type FlowRoute, RouteWorker } from './route-worker.js';
 import { subscriptionsFor } from './subscriptions.js';
+import { Window } from './window.js';
 
 export type { FlowRoute } from './route-worker.js';
 
@@ -37,24 +39,30 @@ export interface FlowOptions {
 interface OpenSource {
   readonly source: Source;
   readonly table: RouteTable<RouteWorker>;
+  /** Credit that it has not used yet. */
+  credit: number;
+  /** Deliveries of it that are not settled yet. */
+  outstanding: number;
 }
 
 /**
  * One source session at work: takes deliveries, hands them to the routes that match, and settles each delivery only after
- * every one of them has its message safe. Memory: never more than `inFlight` unsettled deliveries, also across the
- * loss of the source.
+ * every one of them has its message safe. Memory: never more than `inFlight` unsettled deliveries, fewer while they are large, also
+ * across the loss of the source.
  */
 export class Flow {
   readonly #options: FlowOptions;
   readonly #source: Supervisor;
   readonly #workers: readonly [RouteWorker, ...RouteWorker[]];
   readonly #limit: number;
+  readonly #window: Window;
   /** Deliveries are accepted before their messages are sent. */
   readonly #atMostOnce: boolean;
   readonly #idPrefix = `ID:bridge-${randomBytes(6).toString('hex')}-`;
   #sequence = 0;
   #sources: readonly OpenSource[] = [];
   #granted = false;
+  #grantScheduled = false;
   #outstanding = 0;
   #stopping = false;
   #stopped: Promise<void> | undefined;
@@ -67,6 +75,7 @@ export class Flow {
     const worker = (route: FlowRoute) => new RouteWorker(route, options.log);
     this.#workers = [worker(first), ...rest.map(worker)];
     this.#limit = Math.min(...options.routes.map(({ config }) => config.inFlight));
+    this.#window = new Window(this.#limit);
     this.#atMostOnce = first.config.delivery === 'at-most-once';
     this.#source = new Supervisor({
       name: `${options.name} from ${options.endpoint.broker} over ${options.endpoint.protocol}`,
@@ -155,8 +164,14 @@ export class Flow {
         spec.kind,
         readers.map((worker) => ({ pattern: worker.route.config.from.pattern, route: worker })),
       );
-      const source = await connection.source(spec, (delivery) => this.#take(delivery, table));
-      opened.push({ source, table });
+      // It may hand over nothing before it has credit, and gets that only below.
+      const open: OpenSource = {
+        source: await connection.source(spec, (delivery) => this.#take(delivery, open)),
+        table,
+        credit: 0,
+        outstanding: 0,
+      };
+      opened.push(open);
     }
     this.#sources = opened;
     this.#grantWhenReady();
@@ -166,33 +181,52 @@ export class Flow {
     if (this.#granted || this.#stopping || this.#sources.length === 0) return;
     if (!this.#options.lanes.every((lanes) => lanes.allOpen)) return;
     this.#granted = true;
-    // What a lost source left in flight still takes its place in memory until it is sent.
-    const free = Math.max(0, this.#limit - this.#outstanding);
-    for (const { source } of this.#sources)
-      if (free > 0) source.grant(Math.ceil(free / this.#sources.length));
+    this.#grant();
   }
 
-  #take(delivery: Delivery, table: RouteTable<RouteWorker>): void {
+  /** Lets each source have its share of the window. What a lost source left in flight takes its place until it is sent. */
+  #grant(): void {
+    if (this.#stopping || !this.#granted) return;
+    const alive = this.#sources.reduce((sum, { outstanding }) => sum + outstanding, 0);
+    const share = Math.ceil((this.#window.size - (this.#outstanding - alive)) / this.#sources.length);
+    for (const open of this.#sources) {
+      const missing = share - open.credit - open.outstanding;
+      if (missing <= 0) continue;
+      open.credit += missing;
+      open.source.grant(missing);
+    }
+  }
+
+  #take(delivery: Delivery, open: OpenSource): void {
+    this.#window.note(bodySize(delivery.message));
+    open.credit--;
+    open.outstanding++;
     this.#outstanding++;
     if (this.#atMostOnce) delivery.settle('accepted');
-    void this.#deliver(delivery, table)
+    void this.#deliver(delivery, open.table)
       .catch((cause: unknown) => {
         const { message } = asBridgeError(cause, 'mapping-failed');
         this.#options.log.error('delivery failed, it stays with its broker', { reason: message });
         return false;
       })
       .then((safe) => {
+        open.outstanding--;
         this.#outstanding--;
         if (safe && !this.#atMostOnce) delivery.settle('accepted');
-        this.#freed(table);
+        if (this.#outstanding === 0) this.#idle?.();
+        this.#grantSoon();
       });
+    this.#grantSoon();
   }
 
-  #freed(table: RouteTable<RouteWorker>): void {
-    if (this.#outstanding === 0) this.#idle?.();
-    if (this.#stopping || !this.#granted) return;
-    const open = this.#sources.find((candidate) => candidate.table === table) ?? this.#sources[0];
-    open?.source.grant(1);
+  /** Once for all that happens in this turn, and not from inside a source that is handing over. */
+  #grantSoon(): void {
+    if (this.#grantScheduled) return;
+    this.#grantScheduled = true;
+    queueMicrotask(() => {
+      this.#grantScheduled = false;
+      this.#grant();
+    });
   }
 
   /** Hands the message to every route that matches; resolves true when it is safe with each. */

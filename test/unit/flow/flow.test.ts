@@ -227,6 +227,25 @@ describe('a flow', () => {
     }
   });
 
+  it('holds fewer messages while they are large', async () => {
+    const broker = new MemoryBroker();
+    let most = 0;
+    let open = false;
+    broker.refuse = () => (open ? undefined : new BridgeError('destination-full', 'no room left'));
+    const flow = await startFlow(broker, [rule({ to: [destination('queue', 'archive')] })]);
+    const body = Buffer.alloc(16 * 1024 * 1024);
+    for (let n = 0; n < 12; n++) broker.publish({ ...chat('lobby', ''), body });
+    const inFlight = () => flow.routes()[0]?.inFlight ?? 0;
+    await eventually(() => inFlight() === 4);
+    broker.onSettled = () => {
+      most = Math.max(most, inFlight());
+    };
+    open = true;
+    await eventually(() => flow.routes()[0]?.delivered === 12);
+    expect(most).toBeLessThanOrEqual(4);
+    expect(flow.routes()[0]).toMatchObject({ inFlight: 0, deadLettered: 0 });
+  });
+
   it('drains on stop: what is in flight is delivered, what is not taken stays with the broker', async () => {
     const broker = new MemoryBroker();
     const flow = await startFlow(broker, [rule({ to: [destination('queue', 'archive')] })]);
