@@ -10,7 +10,7 @@ import { run } from './run.js';
 import { schema } from './schema.js';
 import { test } from './test.js';
 import { up } from './up.js';
-import { validate } from './validate.js';
+import { type ValidateOptions, validate } from './validate.js';
 
 interface LogOptions {
   readonly logFormat?: LogFormat;
@@ -75,8 +75,13 @@ export async function runCli(args: readonly string[], context: Context): Promise
     .command('validate')
     .description('check a mapping file and print every problem as FILE:LINE:COLUMN')
     .argument('<file>', 'mapping file (YAML)')
-    .action(async (file: string) => {
-      exitCode = await validate(file, context);
+    .addOption(
+      new Option('--format <format>', 'text for people, or one JSON document for machines')
+        .choices(['text', 'json'])
+        .default('text'),
+    )
+    .action(async (file: string, options: ValidateOptions) => {
+      exitCode = await validate(file, options, context);
     });
   program
     .command('explain')
