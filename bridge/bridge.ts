@@ -1,3 +1,4 @@
+import { laneClientId, sourceClientId } from './config/client-ids.js';
 import type { BrokerConfig, Config, RouteConfig, ToConfig } from './config/config.js';
 import { connectAmqp } from './connectors/amqp/connect.js';
 import type { Connect, Endpoint, Protocol } from './connectors/connector.js';
@@ -93,7 +94,7 @@ function createFlow(
       name: `${name} to ${key}`,
       endpoints: Array.from({ length: count ?? target.lanes }, (_, index) =>
         endpointOf(target, via, {
-          clientId: `${target.clientId}-${name}-${via}-lane-${index + 1}`,
+          clientId: laneClientId(target.clientId, name, via, index + 1),
           cleanSession: true,
         }),
       ),
@@ -124,7 +125,7 @@ function createFlow(
     name,
     routes: [first, ...rest],
     endpoint: endpointOf(source, from.via, {
-      clientId: `${source.clientId}-${name}`,
+      clientId: sourceClientId(source.clientId, name),
       cleanSession: from.session === 'clean',
     }),
     connect: CONNECT[from.via],

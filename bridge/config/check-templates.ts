@@ -15,7 +15,8 @@ const TEMPLATES: ReadonlySet<string> = new Set([
   'group',
 ]);
 
-const ALWAYS: readonly string[] = ['topic', 'body', 'properties', 'message'];
+/** What every expression and template can see, besides the captures. */
+export const ALWAYS: readonly string[] = ['topic', 'body', 'properties', 'message'];
 
 /** Every template at or below a place uses only names that it can see. Syntax is the schema's business. */
 export function checkTemplates(

@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import type { TlsOptions } from '../connectors/connector.js';
 import { buildConfig } from './build.js';
+import { checkAcrossRoutes } from './check-across-routes.js';
 import { checkBrokers } from './check-brokers.js';
 import { checkLoops } from './check-loops.js';
 import { checkRoutes } from './check-routes.js';
@@ -79,6 +80,7 @@ async function check(
   checkBrokers(mapping, root, report);
   checkRoutes(mapping, root, report);
   checkLoops(mapping, root, report);
+  checkAcrossRoutes(mapping, root, report);
   checkTests(mapping, root, report);
   const tls = await readTls(mapping, root, readFile, report);
   return report.ok ? buildConfig(mapping, tls) : undefined;

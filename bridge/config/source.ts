@@ -72,6 +72,17 @@ export class Report {
     });
   }
 
+  /** Line of a value, from 1. */
+  lineOf(node: Node): number {
+    return this.lines.linePos(node.start).line;
+  }
+
+  /** Whether something was found at this value already. */
+  hasAt(node: Node): boolean {
+    const { line, col } = this.lines.linePos(node.start);
+    return this.diagnostics.some((one) => one.line === line && one.column === col);
+  }
+
   /** At a value, or at the character `within` its text; a message that would show an interpolated value does not. */
   at(
     node: Node,

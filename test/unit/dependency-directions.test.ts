@@ -14,6 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'main.ts': ['heap.ts', 'cli', 'errors.ts', 'observability'],
   'bridge.ts': [
     'config/config.ts',
+    'config/client-ids.ts',
     'connectors',
     'flow',
     'message',
