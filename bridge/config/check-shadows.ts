@@ -5,12 +5,20 @@ import { AddressSets } from './address-set.js';
 import { described, type Ends, type SinkEnd, type SourceEnd, spaceOf } from './ends.js';
 import type { Report } from './source.js';
 
-/** Comparisons of destinations at most: a file of ten thousand routes that read one topic is not worth a minute. */
-const MOST_COMPARISONS = 1_000_000;
+/** Comparisons of destinations at most, where thousands of routes read what one other reads: a file is not worth a minute. */
+const MOST_COMPARISONS = 200_000;
 
 interface Rule extends Ends {
   readonly from: SourceEnd;
   readonly order: number;
+}
+
+/** The rules that take every message of one pattern, and where these go. */
+interface Takers {
+  readonly pattern: CapturePattern;
+  readonly rules: Rule[];
+  /** The first rule that sends to each destination. */
+  readonly destinations: Map<string, Rule>;
 }
 
 /**
@@ -24,39 +32,70 @@ export function checkShadows(routes: readonly Ends[], report: Report): void {
       : [{ ...one, from: one.from, order }],
   );
   for (const { to, from } of routes) if (from !== undefined) checkWithin(to, from, report);
-  const sources = new AddressSets<Rule>();
-  for (const rule of rules) if (takesAll(rule)) sources.add(spaceOf(rule.from), rule.from.levels, rule);
+  const { byPattern, bySet } = takersOf(rules);
   const told = new Set<SinkEnd>();
-  let comparisons = 0;
-  for (const rule of rules)
-    for (const other of sources.meeting(spaceOf(rule.from), rule.from.levels)) {
-      if (other === rule || !covers(other.from.pattern, rule.from.pattern)) continue;
-      // Of two that do the same the later one is told of.
-      const mutual = takesAll(rule) && covers(rule.from.pattern, other.from.pattern);
-      if (mutual && rule.order < other.order) continue;
-      comparisons += rule.to.length * other.to.length;
-      if (comparisons > MOST_COMPARISONS) return;
-      compare(rule, other, told, report);
-    }
-}
-
-/** A group shares its messages out, as a queue does. */
-const isShared = ({ end }: SourceEnd) => 'share' in end && end.share !== undefined;
-
-const takesAll = ({ rule }: Ends) => rule.where === undefined && rule.from.selector === undefined;
-
-function compare(rule: Rule, other: Rule, told: Set<SinkEnd>, report: Report): void {
-  const theirs = new Set(other.to.map((sink) => identity(sink, other.from.pattern, rule.from.pattern)));
-  for (const sink of rule.to) {
-    if (!theirs.has(identity(sink, rule.from.pattern, rule.from.pattern)) || told.has(sink)) continue;
+  const tell = (sink: SinkEnd, other: Rule | undefined) => {
+    if (other === undefined || told.has(sink)) return;
     told.add(sink);
     report.at(
       sink.node,
       `the route "${other.route}" takes every message that this one takes and sends it to ${described(sink)} too, so each comes there twice; leave one of the two out, or part them with "where"`,
       { severity: 'warning' },
     );
+  };
+  let comparisons = 0;
+  for (const rule of rules) {
+    const { pattern } = rule.from;
+    const own = byPattern.get(patternKey(rule));
+    for (const sink of rule.to) {
+      const first = own?.destinations.get(identity(sink, pattern, pattern));
+      // Of two that do the same the later one is told of.
+      if (first !== undefined && (first.order < rule.order || !takesAll(rule))) tell(sink, first);
+    }
+    for (const takers of bySet.meeting(spaceOf(rule.from), rule.from.levels)) {
+      if (takers === own || !covers(takers.pattern, pattern)) continue;
+      comparisons += takers.rules.length;
+      if (comparisons > MOST_COMPARISONS) return;
+      const theirs = destinationsOf(takers.rules, pattern);
+      for (const sink of rule.to) tell(sink, theirs.get(identity(sink, pattern, pattern)));
+    }
   }
 }
+
+function takersOf(rules: readonly Rule[]): { byPattern: Map<string, Takers>; bySet: AddressSets<Takers> } {
+  const byPattern = new Map<string, Takers>();
+  const bySet = new AddressSets<Takers>();
+  for (const rule of rules) {
+    if (!takesAll(rule)) continue;
+    const { pattern, levels } = rule.from;
+    let takers = byPattern.get(patternKey(rule));
+    if (takers === undefined) {
+      takers = { pattern, rules: [], destinations: new Map() };
+      byPattern.set(patternKey(rule), takers);
+      bySet.add(spaceOf(rule.from), levels, takers);
+    }
+    takers.rules.push(rule);
+    for (const [key, first] of destinationsOf([rule], pattern))
+      if (!takers.destinations.has(key)) takers.destinations.set(key, first);
+  }
+  return { byPattern, bySet };
+}
+
+const patternKey = ({ from }: Rule) => JSON.stringify([spaceOf(from), from.levels]);
+
+/** Where the rules send the messages of a pattern that they all take. */
+function destinationsOf(rules: readonly Rule[], narrow: CapturePattern): Map<string, Rule> {
+  return new Map(
+    rules
+      .toReversed()
+      .flatMap((rule) => rule.to.map((sink) => [identity(sink, rule.from.pattern, narrow), rule])),
+  );
+}
+
+/** A group shares its messages out, as a queue does. */
+const isShared = ({ end }: SourceEnd) => 'share' in end && end.share !== undefined;
+
+const takesAll = ({ rule }: Ends) => rule.where === undefined && rule.from.selector === undefined;
 
 function checkWithin(sinks: readonly SinkEnd[], from: SourceEnd, report: Report): void {
   const seen = new Map<string, SinkEnd>();
