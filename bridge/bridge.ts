@@ -1,14 +1,13 @@
 import { laneClientId, sourceClientId } from './config/client-ids.js';
-import type { BrokerConfig, Config, RouteConfig, ToConfig } from './config/config.js';
+import type { BrokerConfig, Config, RouteConfig } from './config/config.js';
+import { deadLetterPlace } from './config/dead-letter-place.js';
 import { connectAmqp } from './connectors/amqp/connect.js';
 import type { Connect, Endpoint, Protocol } from './connectors/connector.js';
-import { flavourOf } from './connectors/flavours/flavour.js';
 import { connectMqtt } from './connectors/mqtt/connect.js';
 import { connectStomp } from './connectors/stomp/connect.js';
 import { BridgeError } from './errors.js';
 import { Flow, type FlowRoute } from './flow/flow.js';
 import { Lanes } from './flow/lanes.js';
-import type { Address } from './message/address.js';
 import type { Log } from './observability/log.js';
 import type { BridgeStatus, RouteStatus } from './status.js';
 
@@ -113,7 +112,7 @@ function createFlow(
   }));
   // After every destination has its lanes, so that dead letters share them where they can.
   const withDeadLetters = flowRoutes.map((route): FlowRoute => {
-    const place = deadLetterPlace(route.config, config);
+    const place = deadLetterPlace(route.config, config.brokers);
     return { ...route, deadLetter: { address: place.address, lanes: lanesFor(place, 1) } };
   });
   const [first, ...rest] = withDeadLetters;
@@ -133,25 +132,6 @@ function createFlow(
     log,
   });
   return flow;
-}
-
-/**
- * Where a route's dead letters go: the first broker of the route that has queues, over the protocol that the rule already
- * uses there; else a topic on the first plain MQTT broker.
- */
-function deadLetterPlace(
-  route: RouteConfig,
-  config: Config,
-): { broker: string; via: Protocol; address: Address } {
-  const ends: readonly Pick<ToConfig, 'broker' | 'via'>[] = [...route.to, route.from];
-  for (const { broker } of ends) {
-    const { jmsVia } = flavourOf(brokerNamed(config, broker).type);
-    if (jmsVia === undefined) continue;
-    const via = ends.find((end) => end.broker === broker && end.via !== 'mqtt')?.via ?? jmsVia.to;
-    return { broker, via, address: { kind: 'queue', name: route.deadLetter } };
-  }
-  const broker = route.to[0]?.broker ?? route.from.broker;
-  return { broker, via: 'mqtt', address: { kind: 'mqtt', name: route.deadLetter.replaceAll('.', '/') } };
 }
 
 function endpointOf(

@@ -90,13 +90,17 @@ export async function runCli(args: readonly string[], context: Context): Promise
     .argument('<address>', 'where it comes from: chat/lobby/messages, queue:orders, topic:rooms.lobby')
     .option('--body <text>', 'its body, text or JSON')
     .option('--property <name=value...>', 'JMS properties')
-    .option('--broker <name>', 'the broker it comes from; may be left out when there is only one')
+    .option('--header <name=value...>', 'what rules see as message.NAME: type, correlationId, qos, …')
+    .option(
+      '--broker <name>',
+      'the broker it comes from; may be left out when there is only one, or one where a route reads it',
+    )
     .action(async (file: string, address: string, options: ExplainOptions) => {
       exitCode = await explain(file, address, options, context);
     });
   program
     .command('test')
-    .description('run the tests that stand in a mapping file, without any broker')
+    .description('run the tests in a mapping file and in NAME.test.yaml beside it, without any broker')
     .argument('<file>', 'mapping file (YAML)')
     .action(async (file: string) => {
       exitCode = await test(file, context);

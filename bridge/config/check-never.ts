@@ -1,13 +1,13 @@
 import { BridgeError } from '../errors.js';
 import { takes } from '../message/address.js';
 import {
+  ALWAYS_KNOWN,
   checkExpression,
   ExpressionError,
   parseExpression,
   questionsOf,
   textsDemandedOf,
 } from '../routing/expression.js';
-import { ALWAYS } from './check-templates.js';
 import { described, type Ends } from './ends.js';
 import { type Node, nodeAt, type Report } from './source.js';
 
@@ -16,11 +16,11 @@ export function checkNever(routes: readonly Ends[], root: Node, report: Report):
   for (const { route, rule, from } of routes) {
     const node = nodeAt(root, ['routes', route, 'where']);
     if (rule.where === undefined || node === undefined || from === undefined) continue;
-    const names = new Set([...from.pattern.captures.values(), ...ALWAYS]);
+    const names = new Set([...from.pattern.captures.values(), ...ALWAYS_KNOWN]);
     try {
       checkExpression(rule.where, from.pattern.captures.values());
       if (questionsOf(rule.where, names).length === 0) checkConstant(rule.where, node, report);
-      if (names.size === from.pattern.captures.size + ALWAYS.length)
+      if (names.size === from.pattern.captures.size + ALWAYS_KNOWN.length)
         for (const { text, offset } of textsDemandedOf(rule.where, 'topic'))
           if (!takes(from.pattern, text))
             report.at(

@@ -1,4 +1,10 @@
-import { checkExpression, ExpressionError, MESSAGE_FIELDS, parseExpression } from '../routing/expression.js';
+import {
+  ALWAYS_KNOWN,
+  checkExpression,
+  ExpressionError,
+  MESSAGE_FIELDS,
+  parseExpression,
+} from '../routing/expression.js';
 import { type Path, parseTemplate, type Template, TemplateSyntaxError } from '../routing/template.js';
 import { didYouMean } from './nearest.js';
 import type { Node, Report, ScalarNode } from './source.js';
@@ -14,9 +20,6 @@ const TEMPLATES: ReadonlySet<string> = new Set([
   'correlationId',
   'group',
 ]);
-
-/** What every expression and template can see, besides the captures. */
-export const ALWAYS: readonly string[] = ['topic', 'body', 'properties', 'message'];
 
 /** Every template at or below a place uses only names that it can see. Syntax is the schema's business. */
 export function checkTemplates(
@@ -54,7 +57,7 @@ function checkPath(
   report: Report,
 ): void {
   const [first, second] = path;
-  const known = [...captures, ...ALWAYS];
+  const known = [...captures, ...ALWAYS_KNOWN];
   if (!known.includes(first))
     report.at(
       node,
@@ -87,7 +90,7 @@ function checkCel(
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     const unknown = /^Unknown variable: (\w+)$/.exec(error.message)?.[1];
-    const known = [...captures, ...ALWAYS];
+    const known = [...captures, ...ALWAYS_KNOWN];
     const advice =
       unknown === undefined
         ? error.message

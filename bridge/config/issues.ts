@@ -77,6 +77,7 @@ const NEEDED: Readonly<Record<string, string>> = {
   routes: 'it names the rules, for example routes: { example: { from: …, to: … } }',
   type: 'say activemq, artemis or mqtt',
   from: 'a route has one source, for example from: { mqtt: "chat/{room}/messages" }',
+  tests: 'it lists messages with what has to come out of them',
   to: 'a route has at least one destination, for example to: { queue: chat-archive }',
 };
 

@@ -5,14 +5,14 @@ import { checkAcrossRoutes } from './check-across-routes.js';
 import { checkBrokers } from './check-brokers.js';
 import { checkLoops } from './check-loops.js';
 import { checkRoutes } from './check-routes.js';
-import { checkTests } from './check-tests.js';
+import { checkTests, placesOfTests } from './check-tests.js';
 import type { Config } from './config.js';
 import { conform } from './conform.js';
 import { type Diagnostic, sortDiagnostics } from './diagnostic.js';
 import { interpolateTree, reasonOf } from './interpolate.js';
-import { MAX_MAPPING, readAtMost, readMappingText } from './read-file.js';
+import { MAX_OTHER, readAtMost, readBounded, readMappingText } from './read-file.js';
 import { keysAt, type Mapping, mappingSchema } from './schema.js';
-import { type Node, nodeAt, type Report, readYaml } from './source.js';
+import { type Node, nodeAt, type Report } from './source.js';
 
 export { type Diagnostic, formatDiagnostic, formatDiagnostics } from './diagnostic.js';
 
@@ -27,9 +27,6 @@ export type LoadResult = (
 
 /** Reads a file named by the mapping (`${file:…}`, TLS); rejects when it cannot. */
 export type ReadFile = (path: string) => Promise<Buffer>;
-
-/** Bytes of any other file that a mapping names. */
-const MAX_OTHER = 1024 * 1024;
 
 /** Reads and checks a mapping file. Never rejects for what is in it or for not being there: that is a diagnostic. */
 export async function loadConfig(file: string, env: NodeJS.ProcessEnv): Promise<LoadResult> {
@@ -48,7 +45,7 @@ export async function parseConfig(
   env: NodeJS.ProcessEnv,
   readFile: ReadFile,
 ): Promise<LoadResult> {
-  const { report, root } = readMapping(text, file);
+  const { report, root } = readBounded(file, text);
   const config =
     root === undefined
       ? undefined
@@ -58,13 +55,6 @@ export async function parseConfig(
   return report.ok && config !== undefined
     ? { ok: true, config, warnings: diagnostics, text: shown }
     : { ok: false, diagnostics, text: shown };
-}
-
-function readMapping(text: string, file: string): ReturnType<typeof readYaml> {
-  if (Buffer.byteLength(text) <= MAX_MAPPING) return readYaml(file, text);
-  const { report } = readYaml(file, '');
-  report.add('error', 0, `the file is larger than ${MAX_MAPPING} bytes`);
-  return { report, root: undefined };
 }
 
 async function check(
@@ -81,9 +71,9 @@ async function check(
   checkRoutes(mapping, root, report);
   checkLoops(mapping, root, report);
   checkAcrossRoutes(mapping, root, report);
-  checkTests(mapping, root, report);
+  checkTests(mapping.tests, Object.keys(mapping.brokers), root, report);
   const tls = await readTls(mapping, root, readFile, report);
-  return report.ok ? buildConfig(mapping, tls) : undefined;
+  return report.ok ? buildConfig(mapping, tls, placesOfTests(root, report)) : undefined;
 }
 
 async function readTls(

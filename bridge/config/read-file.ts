@@ -2,9 +2,12 @@ import { isUtf8 } from 'node:buffer';
 import { open } from 'node:fs/promises';
 import type { Diagnostic } from './diagnostic.js';
 import { reasonOf } from './interpolate.js';
+import { readYaml } from './source.js';
 
 /** Bytes of a mapping file: some ten thousand routes. */
-export const MAX_MAPPING = 1024 * 1024;
+const MAX_MAPPING = 1024 * 1024;
+/** Bytes of any other file that a mapping names. */
+export const MAX_OTHER = 1024 * 1024;
 
 /** The text of a mapping file, or why there is none. Rejects only for what no file can be the reason of. */
 export async function readMappingText(file: string): Promise<string | Diagnostic> {
@@ -15,6 +18,14 @@ export async function readMappingText(file: string): Promise<string | Diagnostic
   } catch (error) {
     return refused(`the file cannot be read: ${reasonOf(error)}`);
   }
+}
+
+/** The YAML of a text, unless it is too large to be read. */
+export function readBounded(file: string, text: string): ReturnType<typeof readYaml> {
+  if (Buffer.byteLength(text) <= MAX_MAPPING) return readYaml(file, text);
+  const { report } = readYaml(file, '');
+  report.add('error', 0, `the file is larger than ${MAX_MAPPING} bytes`);
+  return { report, root: undefined };
 }
 
 /** The bytes of a file, device or pipe, but never more than `limit`. */

@@ -93,6 +93,9 @@ const ALWAYS: Readonly<Record<string, string>> = {
   message: 'map<string, dyn>',
 };
 
+/** What every expression and template can see, besides the captures. */
+export const ALWAYS_KNOWN: readonly string[] = Object.keys(ALWAYS);
+
 /** What asks for a field or an entry that is not there. */
 const NOT_THERE: ReadonlySet<string> = new Set(['no_such_key', 'index_out_of_bounds']);
 

@@ -15,6 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'bridge.ts': [
     'config/config.ts',
     'config/client-ids.ts',
+    'config/dead-letter-place.ts',
     'connectors',
     'flow',
     'message',
