@@ -5,6 +5,7 @@ import { BridgeError } from '../errors.js';
 import { findCheckout } from '../launch/checkout.js';
 import { createLog, type Log, type LogFormat, type LogLevel } from '../observability/log.js';
 import { type Context, EXIT, type ExitCode } from './context.js';
+import { diff } from './diff.js';
 import { type ExplainOptions, explain } from './explain.js';
 import { run } from './run.js';
 import { schema } from './schema.js';
@@ -104,6 +105,14 @@ export async function runCli(args: readonly string[], context: Context): Promise
     .argument('<file>', 'mapping file (YAML)')
     .action(async (file: string) => {
       exitCode = await test(file, context);
+    });
+  program
+    .command('diff')
+    .description('tell what a new mapping file changes: routes, brokers, and which messages go other ways')
+    .argument('<old>', 'mapping file (YAML)')
+    .argument('<new>', 'mapping file (YAML)')
+    .action(async (old: string, now: string) => {
+      exitCode = await diff(old, now, context);
     });
   program
     .command('schema')

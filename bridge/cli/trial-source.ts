@@ -55,7 +55,7 @@ function captured({ from }: RouteConfig, name: string): ReadonlyMap<string, stri
  * The name by which an address is read as another kind: on Classic and Artemis the MQTT topic a/b is the JMS topic a.b. A
  * name that has both separators each broker writes in its own way; undefined for those, as for what never is the same.
  */
-function nameAs(kind: AddressKind, address: Address, plain: boolean): string | undefined {
+export function nameAs(kind: AddressKind, address: Address, plain: boolean): string | undefined {
   if (address.kind === kind) return address.name;
   if (plain || kind === 'queue' || address.kind === 'queue') return undefined;
   const from = LEVEL_SEPARATOR[address.kind];

@@ -1,4 +1,4 @@
-import type { Config, RouteConfig } from '../config/config.js';
+import type { Config, RouteConfig, ToConfig } from '../config/config.js';
 import { deadLetterPlace } from '../config/dead-letter-place.js';
 import type { Address } from '../message/address.js';
 import type { OutboundMessage } from '../message/message.js';
@@ -32,7 +32,7 @@ export function describeTrial({ route, verdict }: RouteTrial, brokers: Config['b
         ...verdict.results.flatMap((result) =>
           'error' in result
             ? [`  -> ${deadLetter(route, brokers, result.error.message)}`]
-            : messageLines(result.message, `on ${result.to.broker} over ${result.to.via}`),
+            : messageLines(result.message, result.to),
         ),
       ];
   }
@@ -78,7 +78,7 @@ function whereLines({ untrue, values }: WhereReport, verdict: string): string[] 
   ];
 }
 
-function messageLines(message: OutboundMessage, where: string): string[] {
+function messageLines(message: OutboundMessage, rule: ToConfig): string[] {
   // Of an id and a time of its own every message has other ones.
   const {
     to,
@@ -95,10 +95,24 @@ function messageLines(message: OutboundMessage, where: string): string[] {
   const kind = jms ? (typeof body === 'string' ? ', TextMessage' : ', BytesMessage') : '';
   const delivery = jms ? (persistent ? ', persistent' : ', not persistent') : `, QoS ${qos}`;
   return [
-    `  -> ${to.kind} ${printable(to.name)} ${where}${kind}${delivery}${retain ? ', retained' : ''}`,
+    `  -> ${to.kind} ${printable(to.name)} on ${rule.broker} over ${rule.via}${kind}${delivery}${retain ? ', retained' : ''}`,
     ...Object.entries(headers).map(([name, value]) => `     ${name}: ${headerText(value)}`),
     ...[...properties].map(([name, value]) => `     property ${name}: ${shown(value)}`),
+    ...leftOut(message, rule).map(([name, text]) => `     ${name}: left out, ${text} has no value here`),
     `     body: ${bodyText(body)}`,
+  ];
+}
+
+/** What the rule would set and this message gives no value for. */
+function leftOut(message: OutboundMessage, rule: ToConfig): [string, string][] {
+  const templates = ['group', 'type', 'correlationId'] as const;
+  return [
+    ...templates.flatMap((name): [string, string][] =>
+      rule[name] === undefined || message[name] !== undefined ? [] : [[name, rule[name].text]],
+    ),
+    ...[...rule.properties]
+      .filter(([name]) => !message.properties.has(name))
+      .map(([name, { text }]): [string, string] => [`property ${name}`, text]),
   ];
 }
 

@@ -13,11 +13,18 @@ import { interpolateTree, reasonOf } from './interpolate.js';
 import { MAX_OTHER, readAtMost, readBounded, readMappingText } from './read-file.js';
 import { keysAt, type Mapping, mappingSchema } from './schema.js';
 import { type Node, nodeAt, type Report } from './source.js';
+import { type Written, writtenOf } from './written.js';
 
 export { type Diagnostic, formatDiagnostic, formatDiagnostics } from './diagnostic.js';
 
 export type LoadResult = (
-  | { readonly ok: true; readonly config: Config; readonly warnings: readonly Diagnostic[] }
+  | {
+      readonly ok: true;
+      readonly config: Config;
+      readonly warnings: readonly Diagnostic[];
+      /** The file as its writer knows it, made when asked for. */
+      readonly written: () => Written;
+    }
   /** At least one of the diagnostics is an error. */
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] }
 ) & {
@@ -46,15 +53,16 @@ export async function parseConfig(
   readFile: ReadFile,
 ): Promise<LoadResult> {
   const { report, root } = readBounded(file, text);
-  const config =
+  const checked =
     root === undefined
       ? undefined
       : await check(root, env, report, (path) => readFile(resolve(dirname(file), path)));
   const diagnostics = sortDiagnostics(report.diagnostics);
   const shown = diagnostics.length === 0 ? '' : report.shown;
-  return report.ok && config !== undefined
-    ? { ok: true, config, warnings: diagnostics, text: shown }
-    : { ok: false, diagnostics, text: shown };
+  if (!report.ok || root === undefined || checked === undefined)
+    return { ok: false, diagnostics, text: shown };
+  const { config, mapping } = checked;
+  return { ok: true, config, warnings: diagnostics, text: shown, written: () => writtenOf(mapping, root) };
 }
 
 async function check(
@@ -62,7 +70,7 @@ async function check(
   env: NodeJS.ProcessEnv,
   report: Report,
   readFile: ReadFile,
-): Promise<Config | undefined> {
+): Promise<{ readonly config: Config; readonly mapping: Mapping } | undefined> {
   const readText = async (path: string) => (await readFile(path)).toString('utf8');
   const root = await interpolateTree(source, { env, readText }, report);
   const mapping = conform(mappingSchema, keysAt, root, report);
@@ -73,7 +81,7 @@ async function check(
   checkAcrossRoutes(mapping, root, report);
   checkTests(mapping.tests, Object.keys(mapping.brokers), root, report);
   const tls = await readTls(mapping, root, readFile, report);
-  return report.ok ? buildConfig(mapping, tls, placesOfTests(root, report)) : undefined;
+  return report.ok ? { config: buildConfig(mapping, tls, placesOfTests(root, report)), mapping } : undefined;
 }
 
 async function readTls(

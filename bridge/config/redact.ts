@@ -31,7 +31,8 @@ export function redact(text: string): string {
 const SECRET =
   /(?:password|passwd|passphrase|passcode|secret|credential)|(?:token|api[_-]?key)s?$|^(?:pass|pwd|pw)$/i;
 
-function isSecretKey(key: string): boolean {
+/** Does the name of a key alone tell that its value is nobody else's business? */
+export function isSecretKey(key: string): boolean {
   return SECRET.test(key) || nearest(key, ['password', 'passwd']) !== undefined;
 }
 

@@ -127,6 +127,7 @@ routes:
       '     priority: 7',
       '     ttl: 5000',
       '     property n: 5',
+      '     property x: left out, {properties._AMQ_X} has no value here',
       '     body: empty',
     ]);
   });
