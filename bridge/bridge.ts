@@ -1,6 +1,8 @@
+import { laneClientId, sourceClientId } from './config/client-ids.js';
 import type { Config, RouteConfig } from './config/config.js';
+import { deadLetterPlace } from './config/dead-letter-place.js';
 import type { MqttSubscription, Protocol } from './connectors/connector.js';
-import { CONNECT, deadLetterPlace, endpointOf } from './endpoints.js';
+import { CONNECT, endpointOf } from './endpoints.js';
 import { BridgeError } from './errors.js';
 import { Flow, type FlowRoute } from './flow/flow.js';
 import { Lanes } from './flow/lanes.js';
@@ -8,7 +10,6 @@ import type { Log } from './observability/log.js';
 import {
   brokerNamed,
   changesBetween,
-  clientIdOf,
   Exchanges,
   fingerprintOf,
   type SessionRoutes,
@@ -137,7 +138,7 @@ function createFlow(name: string, routes: SessionRoutes, { config, log, former }
       name: `${name} to ${key}`,
       endpoints: Array.from({ length: count ?? target.lanes }, (_, index) =>
         endpointOf(target, via, {
-          clientId: `${target.clientId}-${name}-${via}-lane-${index + 1}`,
+          clientId: laneClientId(target.clientId, name, via, index + 1),
           cleanSession: true,
         }),
       ),
@@ -158,7 +159,7 @@ function createFlow(name: string, routes: SessionRoutes, { config, log, former }
   }));
   // After every destination has its lanes, so that dead letters share them where they can.
   const withDeadLetters = flowRoutes.map(({ outputs, ...route }): FlowRoute => {
-    const place = deadLetterPlace(route.config, outputs, config);
+    const place = deadLetterPlace(route.config, config.brokers, outputs);
     return { ...route, deadLetter: { address: place.address, lanes: lanesFor(place, 1) } };
   });
   const [first, ...rest] = withDeadLetters;
@@ -170,7 +171,7 @@ function createFlow(name: string, routes: SessionRoutes, { config, log, former }
     name,
     routes: [first, ...rest],
     endpoint: endpointOf(source, from.via, {
-      clientId: clientIdOf(source, name),
+      clientId: sourceClientId(source.clientId, name),
       cleanSession: from.session === 'clean',
     }),
     connect: CONNECT[from.via],

@@ -1,6 +1,7 @@
 import type { Config, RouteConfig } from './config/config.js';
+import { deadLetterPlace } from './config/dead-letter-place.js';
 import type { Connection, Delivery, Endpoint, Protocol, Sink } from './connectors/connector.js';
-import { CONNECT, deadLetterPlace, endpointOf } from './endpoints.js';
+import { CONNECT, endpointOf } from './endpoints.js';
 import { asBridgeError, BridgeError } from './errors.js';
 import { type DeadLetter, readDeadLetter } from './flow/dead-letter.js';
 import { isRequestRoute } from './flow/exchange.js';
@@ -35,7 +36,7 @@ interface Place {
 
 /** The dead-letter queues of the rules, each once. A plain MQTT broker has none: there nothing can be read later. */
 export function deadLetterQueues(config: Config): readonly Place[] {
-  const places = config.routes.map((route) => deadLetterPlace(route, route.to, config));
+  const places = config.routes.map((route) => deadLetterPlace(route, config.brokers));
   const queues = places.flatMap(({ broker, address }) =>
     address.kind === 'queue' ? [{ broker, queue: address.name }] : [],
   );

@@ -1,3 +1,4 @@
+import { sourceClientId } from './config/client-ids.js';
 import type { BrokerConfig, Config, FromConfig, RouteConfig, ToConfig } from './config/config.js';
 import { fingerprint } from './config/fingerprint.js';
 import { BridgeError } from './errors.js';
@@ -131,15 +132,10 @@ function durableSessions(
   return new Map(
     sources.flatMap(([name, { kind, session, broker }]) => {
       if (kind !== 'mqtt' || session !== 'durable') return [];
-      const clientId = clientIdOf(brokerNamed(config, broker), name);
+      const clientId = sourceClientId(brokerNamed(config, broker).clientId, name);
       return [[`${broker} ${clientId}`, { broker, clientId }]];
     }),
   );
-}
-
-/** The client id of a session's source: the same after each restart, so that the broker knows the session again. */
-export function clientIdOf(broker: BrokerConfig, session: string): string {
-  return `${broker.clientId}-${session}`;
 }
 
 const sessionOf = (route: RouteConfig): string => route.from.connection ?? route.name;

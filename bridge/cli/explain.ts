@@ -1,17 +1,27 @@
+import { didYouMean } from '../config/nearest.js';
 import { BridgeError } from '../errors.js';
 import type { Address, AddressKind } from '../message/address.js';
-import type { OutboundMessage, PropertyValue } from '../message/message.js';
+import type { PropertyValue } from '../message/message.js';
+import { isSteeringProperty } from '../message/steering.js';
+import { MESSAGE_FIELDS } from '../routing/expression.js';
 import { type Context, EXIT, type ExitCode } from './context.js';
 import { loadMapping } from './mapping.js';
-import { brokerFor, messageFrom, type RouteTrial, tryRoutes } from './trial.js';
+import { brokerFor, type MessageHeaders, messageFrom, type RouteTrial, tryRoutes } from './trial.js';
+import { describeTrial, nearestTrial, nearnessOf } from './trial-words.js';
 
 export interface ExplainOptions {
   readonly body?: string;
   /** `name=value`; numbers, `true` and `false` are taken as what they are. */
   readonly property?: readonly string[];
-  /** The broker that the message comes from; may be left out when there is only one. */
+  /** `name=value`: what templates see as `message.name`. */
+  readonly header?: readonly string[];
+  /** The broker that the message comes from; may be left out when there is only one, or only one where a route reads this. */
   readonly broker?: string;
 }
+
+/** Rules that do not read the address are all told of up to this number, and beyond it the nearest few. */
+const MOST_TOLD = 20;
+const NEAREST_TOLD = 5;
 
 /** Tells what each rule of a mapping file would do with a message from this address, without any broker. */
 export async function explain(
@@ -21,15 +31,32 @@ export async function explain(
   context: Context,
 ): Promise<ExitCode> {
   const config = await loadMapping(file, context.env, context.complain);
-  const broker = brokerFor(config, options.broker);
-  const message = messageFrom(readAddress(address), options.body ?? '', {
-    properties: readProperties(options.property ?? []),
-  });
+  const source = readAddress(address);
+  const broker = brokerFor(config, options.broker, source);
+  const properties = new Map(readPairs('--property', options.property ?? []));
+  const message = messageFrom(source, options.body ?? '', properties, readHeaders(options.header ?? []));
+  for (const name of properties.keys())
+    if (isSteeringProperty(name))
+      context.complain(
+        `the property ${name} steers brokers: no connector hands it over, so it is left out here`,
+      );
   const trials = tryRoutes(config, message, broker);
-  for (const trial of trials) for (const line of describeTrial(trial)) context.say(line);
-  const takers = trials.filter(({ verdict }) => verdict.kind === 'takes' || verdict.kind === 'fails');
-  if (takers.length === 0) context.say(`no route takes ${address}${nearest(trials)}`);
+  const told = worthTelling(trials);
+  for (const trial of told) for (const line of describeTrial(trial, config.brokers)) context.say(line);
+  if (told.length < trials.length)
+    context.say(`${trials.length - told.length} more routes do not take it: they read other addresses`);
+  if (!trials.some(({ verdict }) => verdict.kind === 'takes' || verdict.kind === 'fails')) {
+    const nearest = nearestTrial(trials);
+    context.say(`no route takes ${address}${nearest === '' ? '' : `; the nearest is ${nearest}`}`);
+  }
   return EXIT.done;
+}
+
+function worthTelling(trials: readonly RouteTrial[]): readonly RouteTrial[] {
+  const others = trials.filter((trial) => nearnessOf(trial) < 4_000);
+  if (others.length <= MOST_TOLD) return trials;
+  const nearest = new Set(others.toSorted((a, b) => nearnessOf(b) - nearnessOf(a)).slice(0, NEAREST_TOLD));
+  return trials.filter((trial) => nearnessOf(trial) >= 4_000 || nearest.has(trial));
 }
 
 const KINDS: readonly AddressKind[] = ['mqtt', 'queue', 'topic'];
@@ -41,82 +68,52 @@ function readAddress(text: string): Address {
   if (name === '')
     throw new BridgeError(
       'configuration-invalid',
-      'an address has a name: chat/lobby/messages, queue:orders',
+      'an address has a name: chat/lobby/messages, queue:orders, topic:rooms.lobby',
     );
   return { kind: kind ?? 'mqtt', name };
 }
 
-function readProperties(given: readonly string[]): ReadonlyMap<string, PropertyValue> {
-  return new Map(
-    given.map((text): [string, PropertyValue] => {
-      const at = text.indexOf('=');
-      if (at < 1)
+function readPairs(option: string, given: readonly string[]): [string, PropertyValue][] {
+  return given.map((text) => {
+    const at = text.indexOf('=');
+    if (at < 1)
+      throw new BridgeError(
+        'configuration-invalid',
+        `${option} ${JSON.stringify(text)}: write name=value, for example ${option} kind=news`,
+      );
+    const name = text.slice(0, at);
+    const value = text.slice(at + 1);
+    if (value === 'true' || value === 'false') return [name, value === 'true'];
+    return [name, /^-?\d+(?:\.\d+)?$/.test(value) ? Number(value) : value];
+  });
+}
+
+/** What a header has to be, by the name that expressions see it under. */
+const HEADER_TYPES: Readonly<Record<string, 'string' | 'number' | 'boolean'>> = {
+  timestamp: 'number',
+  priority: 'number',
+  qos: 'number',
+  persistent: 'boolean',
+  retained: 'boolean',
+};
+
+function readHeaders(given: readonly string[]): MessageHeaders {
+  const known = MESSAGE_FIELDS.filter((name) => name !== 'address');
+  return Object.fromEntries(
+    readPairs('--header', given).map(([name, value]) => {
+      if (!known.includes(name))
         throw new BridgeError(
           'configuration-invalid',
-          `--property ${JSON.stringify(text)}: write name=value`,
+          `--header: a message has no "${name}"${didYouMean(name, known) || `; it has ${known.join(', ')}`}`,
         );
-      const value = text.slice(at + 1);
-      if (value === 'true' || value === 'false') return [text.slice(0, at), value === 'true'];
-      return [text.slice(0, at), /^-?\d+(?:\.\d+)?$/.test(value) ? Number(value) : value];
+      const type = HEADER_TYPES[name] ?? 'string';
+      if (type !== 'string' && typeof value !== type)
+        throw new BridgeError(
+          'configuration-invalid',
+          `--header ${name}: it is ${type === 'number' ? 'a number' : 'true or false'}, not ${JSON.stringify(value)}`,
+        );
+      if (name === 'replyTo') return [name, readAddress(String(value))];
+      return [name, type === 'string' ? String(value) : value];
     }),
   );
-}
-
-function describeTrial({ route, verdict }: RouteTrial): string[] {
-  switch (verdict.kind) {
-    case 'disabled':
-      return [`${route.name}: is turned off`];
-    case 'no-match':
-      return [`${route.name}: does not take it: ${verdict.reason}`];
-    case 'filtered':
-      return [
-        `${route.name}: does not take it: where is false: ${route.where?.text ?? ''}`,
-        ...captureLines(verdict.captures),
-      ];
-    case 'fails':
-      return [`${route.name}: dead letter to queue ${route.deadLetter}: ${verdict.error.message}`];
-    case 'takes':
-      return [
-        `${route.name}: takes it${route.from.selector === undefined ? '' : `, if the broker finds ${route.from.selector}`}`,
-        ...captureLines(verdict.captures),
-        ...verdict.results.flatMap((result) =>
-          'error' in result
-            ? [`  -> dead letter to queue ${route.deadLetter}: ${result.error.message}`]
-            : messageLines(result.message, `on ${result.to.broker} over ${result.to.via}`),
-        ),
-      ];
-  }
-}
-
-const captureLines = (captures: ReadonlyMap<string, string>) =>
-  [...captures].map(([name, value]) => `  ${name} = ${JSON.stringify(value)}`);
-
-function messageLines(message: OutboundMessage, where: string): string[] {
-  const { to, body, properties } = message;
-  const jms = to.kind !== 'mqtt';
-  const kind = jms ? (typeof body === 'string' ? ', TextMessage' : ', BytesMessage') : '';
-  const delivery = jms ? (message.persistent ? ', persistent' : ', not persistent') : `, QoS ${message.qos}`;
-  const field = (name: string, value: unknown) =>
-    value === undefined ? [] : [`     ${name}: ${String(value)}`];
-  return [
-    `  -> ${to.kind} ${to.name} ${where}${kind}${delivery}${message.retain ? ', retained' : ''}`,
-    ...field('type', message.type),
-    ...field('correlationId', message.correlationId),
-    ...field('group', message.group),
-    ...field('priority', message.priority),
-    ...field('ttl', message.ttl),
-    ...[...properties].map(([name, value]) => `     property ${name}: ${JSON.stringify(value, bigintText)}`),
-    `     body: ${typeof body === 'string' ? body : bytesText(body)}`,
-  ];
-}
-
-const bigintText = (_key: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value);
-const bytesText = (body: Buffer) => `${body.length} bytes ${body.subarray(0, 40).toString('hex')}`;
-
-function nearest(trials: readonly RouteTrial[]): string {
-  let best: { readonly name: string; readonly reason: string; readonly nearness: number } | undefined;
-  for (const { route, verdict } of trials)
-    if (verdict.kind === 'no-match' && verdict.nearness > (best?.nearness ?? -1))
-      best = { name: route.name, reason: verdict.reason, nearness: verdict.nearness };
-  return best === undefined ? '' : `; the nearest is ${best.name}: ${best.reason}`;
 }

@@ -1,10 +1,10 @@
 import type { Config } from '../config/config.js';
-import { formatDiagnostic, loadConfig } from '../config/load.js';
+import { formatDiagnostics, loadConfig } from '../config/load.js';
 import { BridgeError } from '../errors.js';
 
 /**
  * The typed mapping file, its warnings told to `complain`.
- * @throws BridgeError configuration-invalid, a diagnostic an entry of `details`
+ * @throws BridgeError configuration-invalid, after every problem was told to `complain`
  */
 export async function loadMapping(
   file: string,
@@ -12,10 +12,8 @@ export async function loadMapping(
   complain: (line: string) => void,
 ): Promise<Config> {
   const result = await loadConfig(file, env);
-  if (result.ok) {
-    for (const warning of result.warnings) complain(formatDiagnostic(warning));
-    return result.config;
-  }
-  for (const diagnostic of result.diagnostics) complain(formatDiagnostic(diagnostic));
+  const diagnostics = result.ok ? result.warnings : result.diagnostics;
+  for (const lines of formatDiagnostics(diagnostics, result.text)) complain(lines);
+  if (result.ok) return result.config;
   throw new BridgeError('configuration-invalid', `${file} is not a valid mapping file; nothing was started`);
 }

@@ -11,12 +11,13 @@ import {
   type DeadLettersOptions,
   deadLetters,
 } from './dead-letters.js';
+import { diff } from './diff.js';
 import { type ExplainOptions, explain } from './explain.js';
 import { run } from './run.js';
 import { schema } from './schema.js';
 import { test } from './test.js';
 import { up } from './up.js';
-import { validate } from './validate.js';
+import { type ValidateOptions, validate } from './validate.js';
 
 interface LogOptions {
   readonly logFormat?: LogFormat;
@@ -81,8 +82,13 @@ export async function runCli(args: readonly string[], context: Context): Promise
     .command('validate')
     .description('check a mapping file and print every problem as FILE:LINE:COLUMN')
     .argument('<file>', 'mapping file (YAML)')
-    .action(async (file: string) => {
-      exitCode = await validate(file, context);
+    .addOption(
+      new Option('--format <format>', 'text for people, or one JSON document for machines')
+        .choices(['text', 'json'])
+        .default('text'),
+    )
+    .action(async (file: string, options: ValidateOptions) => {
+      exitCode = await validate(file, options, context);
     });
   program
     .command('explain')
@@ -91,13 +97,17 @@ export async function runCli(args: readonly string[], context: Context): Promise
     .argument('<address>', 'where it comes from: chat/lobby/messages, queue:orders, topic:rooms.lobby')
     .option('--body <text>', 'its body, text or JSON')
     .option('--property <name=value...>', 'JMS properties')
-    .option('--broker <name>', 'the broker it comes from; may be left out when there is only one')
+    .option('--header <name=value...>', 'what rules see as message.NAME: type, correlationId, qos, …')
+    .option(
+      '--broker <name>',
+      'the broker it comes from; may be left out when there is only one, or one where a route reads it',
+    )
     .action(async (file: string, address: string, options: ExplainOptions) => {
       exitCode = await explain(file, address, options, context);
     });
   program
     .command('test')
-    .description('run the tests that stand in a mapping file, without any broker')
+    .description('run the tests in a mapping file and in NAME.test.yaml beside it, without any broker')
     .argument('<file>', 'mapping file (YAML)')
     .action(async (file: string) => {
       exitCode = await test(file, context);
@@ -114,6 +124,14 @@ export async function runCli(args: readonly string[], context: Context): Promise
     .addOption(new Option('--format <format>', 'for list').choices(['text', 'json']).default('text'))
     .action(async (file: string, action: DeadLetterAction, options: DeadLettersOptions) => {
       exitCode = await deadLetters(file, action, options, context);
+    });
+  program
+    .command('diff')
+    .description('tell what a new mapping file changes: routes, brokers, and which messages go other ways')
+    .argument('<old>', 'mapping file (YAML)')
+    .argument('<new>', 'mapping file (YAML)')
+    .action(async (old: string, now: string) => {
+      exitCode = await diff(old, now, context);
     });
   program
     .command('schema')

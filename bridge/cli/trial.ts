@@ -1,21 +1,42 @@
 import type { Config, RouteConfig, ToConfig } from '../config/config.js';
+import { didYouMean } from '../config/nearest.js';
 import { flavourOf } from '../connectors/flavours/flavour.js';
 import { asBridgeError, BridgeError } from '../errors.js';
 import { Exchange, isRequestRoute } from '../flow/exchange.js';
+import { scopeOf } from '../flow/mapping.js';
 import { plannerOf } from '../flow/plan.js';
 import type { Address } from '../message/address.js';
-import type { Message, OutboundMessage } from '../message/message.js';
-import { RouteTable } from '../routing/route-table.js';
+import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
+import { isSteeringProperty } from '../message/steering.js';
+import {
+  ALWAYS_KNOWN,
+  conjunctsOf,
+  ExpressionError,
+  parseExpression,
+  questionsOf,
+} from '../routing/expression.js';
+import type { Scope } from '../routing/template.js';
+import { matchSource } from './trial-source.js';
 
 /** What the rules would do with one message: the same matching and mapping as in a flow, without a broker. */
 
 /** What `{reply.id}` is in a trial. */
 const TRIAL_REPLY_ID = 'reply-id';
 
+const ARRIVAL = { id: 'ID:trial', now: 0, redelivered: false };
+
 /** What comes out at one destination of a rule: a message, or why there can be none. */
 export type Result =
   | { readonly to: ToConfig; readonly message: OutboundMessage }
   | { readonly to: ToConfig; readonly error: BridgeError };
+
+/** Why a `where` does not take a message. */
+export interface WhereReport {
+  /** The parts of it that would have to be true and are not. */
+  readonly untrue: readonly string[];
+  /** What it asks of the message, with the value; undefined where the message has none. */
+  readonly values: readonly { readonly text: string; readonly value: unknown }[];
+}
 
 export interface RouteTrial {
   readonly route: RouteConfig;
@@ -23,14 +44,25 @@ export interface RouteTrial {
     | {
         readonly kind: 'takes';
         readonly captures: ReadonlyMap<string, string>;
+        readonly orderKey: string;
         readonly results: readonly Result[];
       }
     /** Its `from` is of another broker or kind of address, or another name. */
     | { readonly kind: 'no-match'; readonly reason: string; readonly nearness: number }
-    | { readonly kind: 'disabled' }
-    | { readonly kind: 'filtered'; readonly captures: ReadonlyMap<string, string> }
+    /** `matches`: it would read the message. */
+    | { readonly kind: 'disabled'; readonly matches: boolean }
+    | {
+        readonly kind: 'filtered';
+        readonly captures: ReadonlyMap<string, string>;
+        readonly where: WhereReport;
+      }
     /** It cannot judge the message: a dead letter. */
-    | { readonly kind: 'fails'; readonly error: BridgeError };
+    | {
+        readonly kind: 'fails';
+        readonly captures: ReadonlyMap<string, string>;
+        readonly error: BridgeError;
+        readonly where: WhereReport;
+      };
 }
 
 /** Each rule of the file with what it would do with this message from this broker. */
@@ -44,30 +76,25 @@ function verdictOf(
   given: Message,
   broker: string,
 ): RouteTrial['verdict'] {
-  const { from } = route;
-  const { kind, name } = given.address;
-  if (!route.enabled) return { kind: 'disabled' };
-  if (from.broker !== broker)
-    return { kind: 'no-match', reason: `it reads from the broker ${from.broker}`, nearness: -2 };
-  if (from.kind !== kind)
-    return { kind: 'no-match', reason: `it reads ${from.kind} ${from.pattern.text}`, nearness: -1 };
-  const message = asRead(route, given, config);
-  const [match] = new RouteTable(kind, [{ pattern: from.pattern, route }]).match(name);
-  if (match === undefined) return noMatch(route, given.address);
-  const arrival = { id: 'ID:trial', now: Date.now(), redelivered: false };
+  const match = matchSource(config, route, given.address, broker);
+  if (!route.enabled) return { kind: 'disabled', matches: 'captures' in match };
+  if (!('captures' in match)) return { kind: 'no-match', ...match };
+  const { captures } = match;
+  const message = asRead(config, route, given, match.name);
+  const whyNot = () => reportOnWhere(route, captures, scopeOf(message, captures, ARRIVAL));
   try {
     const planner = isRequestRoute(route)
       ? new Exchange(route, () => TRIAL_REPLY_ID).planRequest
       : plannerOf(route);
-    const plan = planner(message, match.captures, arrival);
-    if (plan === undefined) return { kind: 'filtered', captures: match.captures };
+    const plan = planner(message, captures, { ...ARRIVAL, now: Date.now() });
+    if (plan === undefined) return { kind: 'filtered', captures, where: whyNot() };
     const results = plan.sends.flatMap(({ to: index, result }) => {
       const to = route.to[index];
       return to === undefined ? [] : [checked(config, to, result)];
     });
-    return { kind: 'takes', captures: match.captures, results };
+    return { kind: 'takes', captures, orderKey: plan.orderKey, results };
   } catch (error) {
-    return { kind: 'fails', error: asBridgeError(error, 'mapping-failed') };
+    return { kind: 'fails', captures, error: asBridgeError(error, 'mapping-failed'), where: whyNot() };
   }
 }
 
@@ -82,12 +109,45 @@ function checked(config: Config, to: ToConfig, result: OutboundMessage | BridgeE
   }
 }
 
-/** STOMP and MQTT 5 have no properties but text. */
-function asRead({ from }: RouteConfig, message: Message, config: Config): Message {
+function reportOnWhere(
+  { where }: RouteConfig,
+  captures: ReadonlyMap<string, string>,
+  scope: Scope,
+): WhereReport {
+  if (where === undefined) return { untrue: [], values: [] };
+  const evaluated = (text: string): unknown => {
+    try {
+      return parseExpression(text).evaluate(scope.variables());
+    } catch (error) {
+      if (error instanceof BridgeError || error instanceof ExpressionError) return undefined;
+      throw error;
+    }
+  };
+  const parts = conjunctsOf(where.text).map(({ text }) => text);
+  return {
+    untrue: parts.length === 1 ? [] : parts.filter((text) => evaluated(text) !== true),
+    values: questionsOf(where.text, [...captures.keys(), ...ALWAYS_KNOWN])
+      .filter(({ text }) => !captures.has(text))
+      .map(({ text }) => ({ text, value: evaluated(text) })),
+  };
+}
+
+/** As the route's connector would hand it over. STOMP and MQTT 5 have no properties but text; nobody gets what steers a broker. */
+function asRead(config: Config, { from }: RouteConfig, message: Message, name: string): Message {
   const isMqtt5 = from.via === 'mqtt' && config.brokers.get(from.broker)?.mqttVersion === 5;
-  if (from.via !== 'stomp' && !isMqtt5) return message;
-  const texts = [...message.properties].map(([name, value]): [string, string] => [name, String(value)]);
-  return { ...message, properties: new Map(texts) };
+  const { body } = message;
+  const properties = [...message.properties]
+    .filter(([property]) => !isSteeringProperty(property))
+    .map(([property, value]): [string, PropertyValue] => [
+      property,
+      from.via === 'stomp' || isMqtt5 ? String(value) : value,
+    ]);
+  return {
+    ...message,
+    address: { kind: from.kind, name },
+    body: from.kind === 'mqtt' && typeof body === 'string' ? Buffer.from(body, 'utf8') : body,
+    properties: new Map(properties),
+  };
 }
 
 /** What the connector would refuse before it sends. */
@@ -99,54 +159,45 @@ function checkName(config: Config, to: ToConfig, address: Address): void {
   else flavour.stomp?.sendHeaders(address);
 }
 
-function noMatch({ from }: RouteConfig, { name }: Address): RouteTrial['verdict'] {
-  const separator = from.kind === 'mqtt' ? '/' : '.';
-  const levels = name.split(separator);
-  const wanted = from.pattern.levels;
-  const differs = wanted.findIndex(
-    (level, index) =>
-      levels[index] === undefined || (typeof level === 'object' && level.literal !== levels[index]),
+/**
+ * The broker that a message comes from: the one named, the only one, or the only one where a route reads the address.
+ * @throws BridgeError configuration-invalid for a broker that the file does not have, or when it must be said which
+ */
+export function brokerFor(config: Config, name: string | undefined, address: Address): string {
+  const names = [...config.brokers.keys()];
+  if (name !== undefined) {
+    if (names.includes(name)) return name;
+    const advice = didYouMean(name, names) || `; known: ${names.join(', ')}`;
+    throw new BridgeError('configuration-invalid', `there is no broker ${JSON.stringify(name)}${advice}`);
+  }
+  const reading = names.filter((broker) =>
+    config.routes.some((route) => route.enabled && 'captures' in matchSource(config, route, address, broker)),
   );
-  const subject = `${from.kind} ${from.pattern.text}`;
-  if (differs === -1)
-    return {
-      kind: 'no-match',
-      reason: `it reads ${subject}, which has ${wanted.length} levels, not ${levels.length}`,
-      nearness: wanted.length,
-    };
-  const level = wanted[differs];
-  const found = levels[differs] === undefined ? 'missing' : JSON.stringify(levels[differs]);
-  const right = typeof level === 'object' ? `, not ${JSON.stringify(level.literal)}` : '';
-  return {
-    kind: 'no-match',
-    reason: `it reads ${subject}; level ${differs + 1} is ${found}${right}`,
-    nearness: differs,
-  };
+  const [only, ...others] = names.length === 1 ? names : reading;
+  if (only !== undefined && others.length === 0) return only;
+  throw new BridgeError(
+    'configuration-invalid',
+    `say which broker it comes from: ${names.map((one) => `--broker ${one}`).join(', ')}`,
+  );
 }
 
-/** @throws BridgeError configuration-invalid for a broker that the file does not have, or when it must be said which */
-export function brokerFor(config: Config, name: string | undefined): string {
-  const names = [...config.brokers.keys()];
-  const only = names.length === 1 ? names[0] : undefined;
-  const found = name === undefined ? only : names.find((one) => one === name);
-  if (found !== undefined) return found;
-  const problem =
-    name === undefined ? 'say which broker it comes from' : `there is no broker ${JSON.stringify(name)}`;
-  throw new BridgeError('configuration-invalid', `${problem}: ${names.join(', ')}`);
-}
+/** What a message may have besides address, body and properties. */
+export type MessageHeaders = Partial<Omit<Message, 'address' | 'body' | 'properties'>>;
 
 /** A message as it would come from there. */
 export function messageFrom(
   address: Address,
   body: string,
-  more: Pick<Message, 'properties' | 'replyTo' | 'correlationId'>,
+  properties: ReadonlyMap<string, PropertyValue>,
+  headers: MessageHeaders = {},
 ): Message {
   return {
     address,
     body: address.kind === 'mqtt' ? Buffer.from(body, 'utf8') : body,
-    ...more,
+    properties,
     persistent: true,
     retained: false,
     ...(address.kind === 'mqtt' ? { qos: 1 } : {}),
+    ...headers,
   };
 }

@@ -32,7 +32,11 @@ import type {
 } from './schema.js';
 
 /** Turns a mapping without errors into a Config. `tls` has the files of each broker, already read. */
-export function buildConfig(mapping: Mapping, tls: ReadonlyMap<string, TlsOptions>): Config {
+export function buildConfig(
+  mapping: Mapping,
+  tls: ReadonlyMap<string, TlsOptions>,
+  placeOfTest: PlaceOfTest,
+): Config {
   const brokers = new Map(
     Object.entries(mapping.brokers).map(([name, broker]) => [name, buildBroker(name, broker, tls.get(name))]),
   );
@@ -41,7 +45,7 @@ export function buildConfig(mapping: Mapping, tls: ReadonlyMap<string, TlsOption
     brokers,
     routes: Object.entries(mapping.routes).map(([name, route]) => buildRoute(name, route, mapping)),
     http: { host, port, ...optional('chat', chat) },
-    tests: mapping.tests.map(buildTest),
+    tests: buildTests(mapping.tests, placeOfTest),
   };
 }
 
@@ -196,7 +200,15 @@ function buildReplyTo(replyTo: ToInput['replyTo']): ToConfig['replyTo'] {
   return { kind: address.kind, name: parseDestination(address.kind, address.text) };
 }
 
-function buildTest({ name, given, expect }: TestInput, index: number): TestCase {
+/** Where the test of this index stands. */
+export type PlaceOfTest = (index: number) => Pick<TestCase, 'file' | 'line'>;
+
+/** Turns tests without errors into what `test` runs. */
+export function buildTests(tests: readonly TestInput[], placeOf: PlaceOfTest): TestCase[] {
+  return tests.map((test, index) => ({ ...placeOf(index), ...buildTest(test, index) }));
+}
+
+function buildTest({ name, given, expect }: TestInput, index: number): Omit<TestCase, 'file' | 'line'> {
   const address = testAddress(given);
   return {
     name: name ?? `test ${index + 1}: ${address.kind} ${address.name}`,

@@ -1,8 +1,9 @@
 import type { Protocol } from '../connectors/connector.js';
 import { flavourOf } from '../connectors/flavours/flavour.js';
 import { readBrokerUrl } from './address-url.js';
+import { slipFor } from './nearest.js';
 import { protocolsOf } from './resolve.js';
-import type { BrokerInput, Mapping } from './schema.js';
+import { type BrokerInput, keysAt, type Mapping } from './schema.js';
 import { type Node, nodeAt, type Report } from './source.js';
 
 const PROTOCOLS: readonly Protocol[] = ['mqtt', 'amqp', 'stomp'];
@@ -18,7 +19,9 @@ export function checkBrokers(mapping: Mapping, root: Node, report: Report): void
 function checkBroker(broker: BrokerInput, node: Node & { kind: 'map' }, report: Report): void {
   const keyOf = (key: string) => node.entries.get(key)?.key ?? node.start;
   const has = (key: string) => node.entries.has(key);
-  if (!has('host') && !PROTOCOLS.some(has))
+  const known = keysAt(['brokers', '']);
+  const meant = ['host', ...PROTOCOLS].some((key) => slipFor(key, node.entries.keys(), known) !== undefined);
+  if (!has('host') && !PROTOCOLS.some(has) && !meant)
     report.add(
       'error',
       node.key ?? node.start,

@@ -5,9 +5,9 @@ import type { AddressKind } from '../message/address.js';
 import { parsePattern } from '../routing/pattern.js';
 import { checkTemplates, checkWhere, type Names } from './check-templates.js';
 import { milliseconds } from './duration.js';
-import { didYouMean } from './nearest.js';
+import { didYouMean, slipFor } from './nearest.js';
 import { addressOf, brokerOf, KINDS, protocolsOf, viaOf } from './resolve.js';
-import type { FromInput, Mapping, RouteInput, ToInput } from './schema.js';
+import { type FromInput, keysAt, type Mapping, type RouteInput, type ToInput } from './schema.js';
 import { type MapNode, type Node, nodeAt, type Report } from './source.js';
 
 /** Keys of a `from` or `to` that have an effect only for some kinds of address. */
@@ -118,7 +118,8 @@ function checkEnd(
   const { report } = context;
   const given = [...node.entries].filter(([key]) => KINDS.some((kind) => kind === key));
   const [, second] = given;
-  if (given.length === 0)
+  const known = keysAt(['routes', '', side]);
+  if (given.length === 0 && !KINDS.some((kind) => slipFor(kind, node.entries.keys(), known) !== undefined))
     report.add('error', node.key ?? node.start, `"${side}" needs exactly one of "mqtt", "queue" and "topic"`);
   if (second !== undefined)
     report.add(
@@ -246,7 +247,9 @@ function checkBroker(
     );
   if (via === 'stomp') checkStompNames(node.entries.get('properties'), report);
   const given = context.brokers?.entries.get(name);
-  const reachable = (key: string) => given !== undefined && nodeAt(given, [key]) !== undefined;
+  const keys = given?.kind === 'map' ? [...given.entries.keys()] : [];
+  const reachable = (key: string) =>
+    keys.includes(key) || slipFor(key, keys, keysAt(['brokers', ''])) !== undefined;
   if (via !== undefined && !reachable('host') && !reachable(via))
     report.add(
       'error',

@@ -1,4 +1,10 @@
-import { checkExpression, ExpressionError, MESSAGE_FIELDS, parseExpression } from '../routing/expression.js';
+import {
+  ALWAYS_KNOWN,
+  checkExpression,
+  ExpressionError,
+  MESSAGE_FIELDS,
+  parseExpression,
+} from '../routing/expression.js';
 import { type Path, parseTemplate, type Template, TemplateSyntaxError } from '../routing/template.js';
 import { didYouMean } from './nearest.js';
 import type { Node, Report, ScalarNode } from './source.js';
@@ -16,8 +22,6 @@ const TEMPLATES: ReadonlySet<string> = new Set([
   'group',
 ]);
 
-const ALWAYS: readonly string[] = ['topic', 'body', 'properties', 'message'];
-
 /** The names that the templates of a rule can use besides those that every message has. */
 export interface Names {
   /** Text each. */
@@ -33,7 +37,7 @@ const FIELDS: Readonly<Record<string, { readonly of: string; readonly names: rea
   request: { of: '"request"', names: ['topic', 'correlationId'] },
 };
 
-const knownOf = ({ captures, more = [] }: Names): string[] => [...captures, ...ALWAYS, ...more];
+const knownOf = ({ captures, more = [] }: Names): string[] => [...captures, ...ALWAYS_KNOWN, ...more];
 
 /** Every template at or below a place uses only names that it can see. Syntax is the schema's business. */
 export function checkTemplates(node: Node | undefined, names: Names | undefined, report: Report): void {

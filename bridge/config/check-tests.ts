@@ -1,12 +1,17 @@
+import type { PlaceOfTest } from './build.js';
 import { didYouMean } from './nearest.js';
 import { KINDS } from './resolve.js';
-import type { Mapping } from './schema.js';
+import type { TestInput } from './schema.js';
 import { type Node, nodeAt, type Report } from './source.js';
 
-/** Every message of a test has one address, on a broker that the file has. */
-export function checkTests(mapping: Mapping, root: Node, report: Report): void {
-  const brokers = Object.keys(mapping.brokers);
-  mapping.tests.forEach((test, index) => {
+/** Every message of a test has one address, on one of these brokers. */
+export function checkTests(
+  tests: readonly TestInput[],
+  brokers: readonly string[],
+  root: Node,
+  report: Report,
+): void {
+  tests.forEach((test, index) => {
     const at = (...path: (string | number)[]) => nodeAt(root, ['tests', index, ...path]);
     checkMessage(at('given'), brokers, report);
     const { broker } = test.given;
@@ -44,4 +49,12 @@ function checkMessage(node: Node | undefined, brokers: readonly string[], report
   const broker = node.entries.get('broker');
   if (broker?.kind === 'scalar' && typeof broker.value === 'string' && !brokers.includes(broker.value))
     report.at(broker, `there is no broker "${broker.value}"${didYouMean(broker.value, brokers)}`);
+}
+
+/** Where each of the tests below `tests` stands. */
+export function placesOfTests(root: Node, report: Report): PlaceOfTest {
+  return (index) => {
+    const node = nodeAt(root, ['tests', index]);
+    return { file: report.file, line: node === undefined ? 1 : report.lineOf(node) };
+  };
 }

@@ -16,6 +16,10 @@ export interface Config {
 
 /** A message, and what has to come out of it. */
 export interface TestCase {
+  /** The file that it stands in, as the user named it. */
+  readonly file: string;
+  /** Line of that file, from 1. */
+  readonly line: number;
   /** As written, or made of its place and address. */
   readonly name: string;
   readonly given: {

@@ -11,28 +11,88 @@ export interface Diagnostic {
   readonly message: string;
 }
 
-/** What stands after `password:` and before the `@` of a URL: a terminal or a log is no place for it. */
-const HIDDEN = [
-  /(?<=\bpassword["']?\s*:\s*)(?:"(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,}#][^,}#]*)/g,
-  /(?<=:\/\/)[^\s/@"']+(?=@)/g,
-];
+/** Columns of a terminal that the line of a problem may take; more of it is cut off around the place. */
+const WIDEST = 110;
+/** Columns that stay in front of the place when the line is cut. */
+const BEFORE = 60;
+
+/** What would move a terminal's cursor or turn its text around; a tab is dealt with apart. */
+const UNPRINTABLE = /(?!\t)[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
 /**
- * `FILE:LINE:COLUMN: error: message`; with the file's text also the line itself and a mark under the place.
- * Passwords in the line are shown as stars.
+ * `FILE:LINE:COLUMN: error: message`; with the file's text (without its secrets: `LoadResult.text`) also the line itself
+ * and a mark under the place.
  */
-export function formatDiagnostic(diagnostic: Diagnostic, sourceText?: string): string {
-  const { file, line, column, severity, message } = diagnostic;
-  const head = `${file}:${line}:${column}: ${severity}: ${message}`;
-  const source = sourceText?.split(/\r\n|\n|\r/)[line - 1];
-  if (source === undefined || source.trim() === '') return head;
-  const shown = HIDDEN.reduce(
-    (text, hidden) => text.replace(hidden, (found) => '*'.repeat(found.length)),
-    source,
-  );
-  // Tabs stay tabs, so that the mark stands under its place whatever the width of a tab.
-  const indent = source.slice(0, column - 1).replace(/[^\t]/g, ' ');
-  return `${head}\n  ${shown}\n  ${indent}^`;
+export function formatDiagnostic(diagnostic: Diagnostic, text = ''): string {
+  return formatDiagnostics([diagnostic], text)[0] ?? '';
+}
+
+/** Each as `formatDiagnostic` writes it. */
+export function formatDiagnostics(diagnostics: readonly Diagnostic[], text: string): string[] {
+  const lines = diagnostics.length === 0 ? [] : text.split(/\r?\n/);
+  return diagnostics.map(({ file, line, column, severity, message }) => {
+    const head = `${file}:${line}:${column}: ${severity}: ${message}`.replace(UNPRINTABLE, escaped);
+    const source = lines[line - 1] ?? '';
+    return source.trim() === '' ? head : `${head}\n${marked(source, column - 1)}`;
+  });
+}
+
+const escaped = (char: string) => `\\u${(char.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`;
+
+interface Cell {
+  readonly text: string;
+  readonly width: number;
+}
+
+/** A line may be a whole file: more characters than these are not looked at on either side of the place. */
+const MOST_CHARACTERS = 1000;
+
+/** The line, cut around the place if it is long, and a mark under it. */
+function marked(source: string, place: number): string {
+  const before = cells(source.slice(Math.max(0, place - MOST_CHARACTERS), place));
+  const after = cells(source.slice(place, place + MOST_CHARACTERS));
+  const shownBefore =
+    width(before) + width(after) > WIDEST ? cut(before.toReversed(), BEFORE).toReversed() : before;
+  const shownAfter = cut(after, WIDEST - width(shownBefore));
+  // A wide blank under a wide character keeps the mark in its place, as a tab does under a tab.
+  const indent = shownBefore.map(({ text, width: columns }) => (text === '\t' ? text : ' '.repeat(columns)));
+  const line = [...shownBefore, ...shownAfter].map(({ text }) => text).join('');
+  return `  ${line.trimEnd()}\n  ${indent.join('')}^`;
+}
+
+const width = (line: readonly Cell[]) => line.reduce((sum, cell) => sum + cell.width, 0);
+
+const ELLIPSIS: Cell = { text: '…', width: 1 };
+
+/** As much from the start as fits into `limit` columns; what is left out shows as `…`. */
+function cut(line: readonly Cell[], limit: number): Cell[] {
+  if (width(line) <= limit) return [...line];
+  const kept: Cell[] = [];
+  let columns = ELLIPSIS.width;
+  for (const cell of line) {
+    columns += cell.width;
+    if (columns > limit) break;
+    kept.push(cell);
+  }
+  return [...kept, ELLIPSIS];
+}
+
+/** What a terminal shows as two columns: East Asian wide and fullwidth characters (UAX #11), and emoji. */
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\ufe0f|\p{Emoji_Presentation}/u;
+const NO_WIDTH = /^[\p{M}\p{Cf}]+$/u;
+/** Of a tab nobody knows the width; this only bounds how much of a line is shown. */
+const TAB_WIDTH = 4;
+
+const SEGMENTER = new Intl.Segmenter('en');
+
+/** The characters as people count them, made harmless to a terminal. */
+function cells(text: string): Cell[] {
+  return [...SEGMENTER.segment(text)].map(({ segment }) => {
+    if (segment === '\t') return { text: segment, width: TAB_WIDTH };
+    const harmless = segment.replace(UNPRINTABLE, '\ufffd');
+    return { text: harmless, width: NO_WIDTH.test(harmless) ? 0 : WIDE.test(harmless) ? 2 : 1 };
+  });
 }
 
 /** In the order of the file, each problem once. */

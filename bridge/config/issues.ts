@@ -1,6 +1,5 @@
 import type { z } from 'zod';
-import { didYouMean } from './nearest.js';
-import { keysAt } from './schema.js';
+import { didYouMean, slipFor } from './nearest.js';
 import { deepestAt, type Node, nodeAt, type Path, type Report } from './source.js';
 
 /** A problem found by the schema, unions resolved to the branch that was meant. */
@@ -29,14 +28,22 @@ export function flattenIssues(issues: readonly z.core.$ZodIssue[], base: Path = 
 }
 
 /** Puts the schema's problems into words, each at its own place. */
-export function reportIssues(issues: readonly Issue[], root: Node, report: Report): void {
+export function reportIssues(
+  issues: readonly Issue[],
+  keysAt: (path: Path) => readonly string[],
+  root: Node,
+  report: Report,
+): void {
   for (const issue of issues) {
     const node = nodeAt(root, issue.path);
     if (node?.kind === 'scalar' && node.failed) continue;
     if (issue.code === 'unrecognized_keys' && node?.kind === 'map') {
-      for (const key of issue.keys) reportKey(issue.path, key, node, report);
+      for (const key of issue.keys) reportKey(key, keysAt(issue.path), node, report);
     } else if (node === undefined) {
       const parent = deepestAt(root, issue.path);
+      const names = parent.kind === 'map' ? parent.entries.keys() : [];
+      const known = keysAt(issue.path.slice(0, -1));
+      if (slipFor(String(issue.path.at(-1)), names, known) !== undefined) continue;
       report.add('error', parent.key ?? parent.start, missing(issue.path));
     } else if (issue.code === 'invalid_key') {
       const [first] = issue.issues;
@@ -48,11 +55,16 @@ export function reportIssues(issues: readonly Issue[], root: Node, report: Repor
   }
 }
 
-function reportKey(path: Path, key: string, parent: Node, report: Report): void {
+function reportKey(key: string, known: readonly string[], parent: Node, report: Report): void {
   const offset = nodeAt(parent, [key])?.key ?? parent.start;
-  const known = keysAt(path);
   const advice = didYouMean(key, known) || `; known here: ${known.join(', ')}`;
-  report.add('error', offset, `unknown key "${key}"${advice}`);
+  // A piece of a password that YAML takes for a key.
+  const hidden =
+    !report.shown.slice(offset).replace(/^["']/, '').startsWith(key) && report.text.includes(key);
+  const problem = hidden
+    ? `this is no key known here: ${known.join(', ')}; a value that holds "," or ":" needs quotes`
+    : `unknown key "${key}"${advice}`;
+  report.add('error', offset, problem);
 }
 
 /** What to write, for what every file needs. */
@@ -62,6 +74,7 @@ const NEEDED: Readonly<Record<string, string>> = {
   routes: 'it names the rules, for example routes: { example: { from: …, to: … } }',
   type: 'say activemq, artemis or mqtt',
   from: 'a route has one source, for example from: { mqtt: "chat/{room}/messages" }',
+  tests: 'it lists messages with what has to come out of them',
   to: 'a route has at least one destination, for example to: { queue: chat-archive }',
 };
 

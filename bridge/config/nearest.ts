@@ -17,6 +17,16 @@ export function didYouMean(name: string, known: Iterable<string>): string {
   return found === undefined ? '' : `; did you mean "${found}"?`;
 }
 
+/** One of the names that looks like a slip for `wanted`: its own error says so, and what is missing need not be told too. */
+export function slipFor(
+  wanted: string,
+  names: Iterable<string>,
+  known: readonly string[],
+): string | undefined {
+  for (const name of names) if (!known.includes(name) && nearest(name, known) === wanted) return name;
+  return undefined;
+}
+
 /** Optimal string alignment: insertions, deletions, replacements and swaps of neighbours cost one each. */
 function editDistance(a: string, b: string): number {
   let before: number[] = [];

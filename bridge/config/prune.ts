@@ -9,13 +9,18 @@ export function prune(value: unknown, issues: readonly Issue[]): boolean {
   if (!isContainer(value) || Array.isArray(value)) return false;
   for (const issue of issues) {
     if (issue.path.length === 0 && issue.code !== 'unrecognized_keys') return false;
-    if (issue.code === 'unrecognized_keys') for (const key of issue.keys) remove(value, [...issue.path, key]);
+    if (issue.code === 'unrecognized_keys') for (const key of issue.keys) removeKey(value, issue.path, key);
     else remove(value, issue.path);
   }
   return true;
 }
 
 type Container = Record<PropertyKey, unknown>;
+
+function removeKey(root: Container, path: Path, key: string): void {
+  const parent = path.reduce<unknown>((at, step) => (isContainer(at) ? at[step] : undefined), root);
+  if (isContainer(parent)) delete parent[key];
+}
 
 function remove(root: Container, path: Path): void {
   // What is missing cannot be cut out: the deepest thing that lacks it is, unless something harmless can stand there.

@@ -446,6 +446,9 @@ export const mappingSchema = z
     description: 'Rules for moving messages between MQTT and JMS.',
   });
 
+/** A file of tests alone, beside the mapping file that they are for. */
+export const testFileSchema = z.strictObject({ tests: mappingSchema.shape.tests.removeDefault() });
+
 export type Mapping = z.output<typeof mappingSchema>;
 export type BrokerInput = Mapping['brokers'][string];
 export type RouteInput = Mapping['routes'][string];

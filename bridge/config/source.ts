@@ -1,5 +1,7 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument } from 'yaml';
 import type { Diagnostic } from './diagnostic.js';
+import { redact } from './redact.js';
+import { yamlProblems } from './yaml-words.js';
 
 /** A YAML value that remembers where it stands; offsets are characters from the start of the text. */
 export type Node = ScalarNode | MapNode | ListNode;
@@ -40,6 +42,7 @@ const TOO_DEEP = 'the values are nested too deeply';
 /** Collects what is wrong with one text, and turns offsets into lines and columns. */
 export class Report {
   readonly diagnostics: Diagnostic[] = [];
+  #shown: string | undefined;
 
   constructor(
     readonly file: string,
@@ -52,6 +55,12 @@ export class Report {
     return this.diagnostics.every(({ severity }) => severity !== 'error');
   }
 
+  /** The text without its secrets, of the same length. */
+  get shown(): string {
+    this.#shown ??= redact(this.text);
+    return this.#shown;
+  }
+
   add(severity: Diagnostic['severity'], offset: number, message: string): void {
     const { line, col } = this.lines.linePos(Math.min(Math.max(offset, 0), this.text.length));
     this.diagnostics.push({
@@ -61,6 +70,17 @@ export class Report {
       severity,
       message,
     });
+  }
+
+  /** Line of a value, from 1. */
+  lineOf(node: Node): number {
+    return this.lines.linePos(node.start).line;
+  }
+
+  /** Whether something was found at this value already. */
+  hasAt(node: Node): boolean {
+    const { line, col } = this.lines.linePos(node.start);
+    return this.diagnostics.some((one) => one.line === line && one.column === col);
   }
 
   /** At a value, or at the character `within` its text; a message that would show an interpolated value does not. */
@@ -119,12 +139,9 @@ export function readYaml(
       report.add('error', overflow.pos[0], TOO_DEEP);
       return { report, root: undefined };
     }
-    for (const { pos, code, message } of [...document.errors, ...document.warnings])
-      report.add(
-        'error',
-        pos[0],
-        code === 'MULTIPLE_DOCS' ? 'a mapping file is one YAML document; leave out what follows' : message,
-      );
+    if (document.errors.length + document.warnings.length > 0)
+      for (const { offset, message } of yamlProblems(document, report.shown))
+        report.add('error', offset, message);
     if (document.directives.yaml.version !== '1.2')
       report.add('error', 0, 'only YAML 1.2 is read here; leave out the %YAML line');
     if (!report.ok) return { report, root: undefined };
@@ -178,7 +195,12 @@ class Walk {
     const nothing: Node = { kind: 'scalar', value: null, ...place };
     const target = this.#resolve(alias);
     if (target === undefined) {
-      this.#report.add('error', place.start, `there is no anchor &${alias.source} before this`);
+      const name = this.#report.shown.slice(place.start + 1, place.end);
+      this.#report.add(
+        'error',
+        place.start,
+        `there is no anchor &${name} before this; text that begins with * needs quotes`,
+      );
       return nothing;
     }
     const [from = 0, to = 0] = target.range;

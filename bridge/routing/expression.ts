@@ -95,6 +95,9 @@ const ALWAYS: Readonly<Record<string, string>> = {
   message: ANY_MAP,
 };
 
+/** What every expression and template can see, besides the captures. */
+export const ALWAYS_KNOWN: readonly string[] = Object.keys(ALWAYS);
+
 /** What asks for a field or an entry that is not there. */
 const NOT_THERE: ReadonlySet<string> = new Set(['no_such_key', 'index_out_of_bounds']);
 
@@ -179,6 +182,83 @@ export function checkExpression(
   return String(type);
 }
 
+/** One part of an expression, as written. */
+export interface ExpressionPart {
+  readonly text: string;
+  /** Character of the whole where it begins. */
+  readonly offset: number;
+}
+
+/**
+ * The parts that all have to be true for the whole to be: `a && b` has two.
+ * @throws ExpressionError
+ */
+export function conjunctsOf(text: string): ExpressionPart[] {
+  return conjuncts(parse(DYNAMIC, text).ast).map((node) => partOf(text, node));
+}
+
+function conjuncts(node: ASTNode): ASTNode[] {
+  return node.op === '&&' ? (node.args as [ASTNode, ASTNode]).flatMap(conjuncts) : [node];
+}
+
+/**
+ * What the expression asks of a message, each once: `body.type`, `room`, `properties.kind`. Names that its macros bind are no
+ * part of it.
+ * @throws ExpressionError
+ */
+export function questionsOf(text: string, names: Iterable<string>): ExpressionPart[] {
+  const known = new Set(names);
+  const found = new Map<string, ExpressionPart>();
+  const visit = (node: unknown): void => {
+    if (Array.isArray(node)) for (const one of node) visit(one);
+    if (!isNode(node)) return;
+    if (isPathFrom(node, known)) {
+      const part = partOf(text, node);
+      found.set(part.text, found.get(part.text) ?? part);
+    } else visit(node.args);
+  };
+  visit(parse(DYNAMIC, text).ast);
+  return [...found.values()];
+}
+
+/**
+ * Texts that a name has to be equal to for the expression to be true: `chat/lobby` of `topic == "chat/lobby" && …`.
+ * @throws ExpressionError
+ */
+export function textsDemandedOf(text: string, name: string): ExpressionPart[] {
+  return conjuncts(parse(DYNAMIC, text).ast).flatMap(({ op, args }) => {
+    if (op !== '==') return [];
+    const [left, right] = args as [ASTNode, ASTNode];
+    const value = isName(left, name) ? right : isName(right, name) ? left : undefined;
+    return value?.op === 'value' && typeof value.args === 'string'
+      ? [{ text: value.args, offset: value.range.start }]
+      : [];
+  });
+}
+
+const isName = ({ op, args }: ASTNode, name: string) => op === 'id' && args === name;
+
+/** The parser leaves out parentheses at either end. */
+function partOf(text: string, { range }: ASTNode): ExpressionPart {
+  let { start, end } = range;
+  const balance = () => {
+    const part = text.slice(start, end);
+    return part.split('(').length - part.split(')').length;
+  };
+  while (balance() > 0 && /^\s*\)/.test(text.slice(end))) end = text.indexOf(')', end) + 1;
+  while (balance() < 0 && /\(\s*$/.test(text.slice(0, start))) start = text.lastIndexOf('(', start - 1);
+  return { text: text.slice(start, end), offset: start };
+}
+
+function isNode(value: unknown): value is ASTNode {
+  return typeof value === 'object' && value !== null && 'op' in value && 'args' in value;
+}
+
+function isPathFrom({ op, args }: ASTNode, names: ReadonlySet<string>): boolean {
+  if (op === 'id') return names.has(args as string);
+  return op === '.' && isPathFrom((args as [ASTNode, string])[0], names);
+}
+
 function parse(environment: Environment, text: string) {
   let run: ReturnType<Environment['parse']>;
   try {
@@ -209,8 +289,8 @@ function* nodesIn(node: unknown): Generator<ASTNode> {
     for (const one of node) yield* nodesIn(one);
     return;
   }
-  if (typeof node !== 'object' || node === null || !('op' in node) || !('args' in node)) return;
-  yield node as ASTNode;
+  if (!isNode(node)) return;
+  yield node;
   yield* nodesIn(node.args);
 }
 

@@ -57,7 +57,7 @@ describe('the command line', () => {
   it('prints help and version on standard output', async () => {
     const help = await cli('--help');
     expect(help).toMatchObject({ exitCode: 0, err: '' });
-    expect(help.out).toMatch(/ up \[options\] .* run <file> .* validate <file> .* schema /s);
+    expect(help.out).toMatch(/ up \[options\] .* run <file> .* validate \[options\] <file> .* schema /s);
     expect(await cli('--version')).toMatchObject({
       exitCode: 0,
       out: expect.stringMatching(/^\d+\.\d+\.\d+$/),
@@ -87,6 +87,79 @@ describe('validate', () => {
     const { exitCode, out } = await cli('validate', file);
     expect(exitCode).toBe(2);
     expect(out).toContain(`${file}:7:11: error: `);
+  });
+
+  it('shows the line with the place marked, no password in it, and counts at the end', async () => {
+    const bad = GOOD.replace('host:', 'username: u, password: hunter2, hots:');
+    const file = await mappingFile('marked.yaml', bad);
+    const { exitCode, out, err } = await cli('validate', file);
+    expect(exitCode).toBe(2);
+    expect(err).toBe('');
+    expect(out.split('\n').slice(-4)).toEqual([
+      `${file}:3:58: error: unknown key "hots"; did you mean "host"?`,
+      '    one: { type: activemq, username: u, password: *******, hots: 127.0.0.1 }',
+      `  ${' '.repeat(57)}^`,
+      `${file}: not valid: 1 error`,
+    ]);
+  });
+
+  it('tells warnings from errors: they do not make it fail', async () => {
+    const file = await mappingFile('warned.yaml', GOOD.replaceAll('{x}', '{topic}'));
+    const { exitCode, out } = await cli('validate', file);
+    expect(exitCode).toBe(0);
+    expect(out).toContain(`${file}:6:19: warning: `);
+    expect(out.split('\n').at(-1)).toBe(`${file}: valid, 1 route, 1 warning`);
+  });
+
+  it.each([
+    ['good.yaml', GOOD, 0, { valid: true, routes: 1, diagnostics: [] }],
+    [
+      'bad.yaml',
+      GOOD.replace('{ queue:', '{ qeue:'),
+      2,
+      {
+        valid: false,
+        routes: 0,
+        diagnostics: [
+          {
+            line: 7,
+            column: 11,
+            severity: 'error',
+            message: expect.stringContaining('did you mean "queue"?'),
+          },
+        ],
+      },
+    ],
+    [
+      'warned.yaml',
+      GOOD.replaceAll('{x}', '{topic}'),
+      0,
+      { valid: true, routes: 1, diagnostics: [{ line: 6, column: 19, severity: 'warning' }] },
+    ],
+    [
+      'none.yaml',
+      undefined,
+      2,
+      {
+        valid: false,
+        routes: 0,
+        diagnostics: [
+          {
+            line: 1,
+            column: 1,
+            severity: 'error',
+            message: 'the file cannot be read: there is no such file',
+          },
+        ],
+      },
+    ],
+  ])('--format json of %s is one document for machines', async (name, text, code, expected) => {
+    const file = text === undefined ? join(folder, `missing-${name}`) : await mappingFile(name, text);
+    const { exitCode, out, err } = await cli('validate', file, '--format', 'json');
+    expect(exitCode).toBe(code);
+    expect(err).toBe('');
+    const diagnostics = expected.diagnostics.map((one) => ({ file, ...one }));
+    expect(JSON.parse(out)).toMatchObject({ file, ...expected, diagnostics });
   });
 
   it('takes a file that is not there for wrong use, without a stack trace', async () => {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../../bridge/cli/program.js';
 
 const RULES = `version: 1
@@ -23,8 +23,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+const mappingFile = () => join(folder, 'mapping.yaml');
+
 async function cli(mapping: string, command: string, ...args: string[]) {
-  const file = join(folder, 'mapping.yaml');
+  const file = mappingFile();
   await writeFile(file, mapping);
   const out: string[] = [];
   const err: string[] = [];
@@ -52,17 +54,116 @@ describe('explain', () => {
       expect.stringMatching(
         /^ {2}-> dead letter to queue bridge\.dead-letter: the destination queue "shout\.\{properties\.to\}" has no value/,
       ),
-      'off: is turned off',
+      'off: is turned off; it would read this address',
       'out: does not take it: it reads queue outbox',
     ]);
   });
 
-  it.each([
-    ['{"text":"hey"}', 'loud: does not take it: where is false: body.text.endsWith("!")'],
-    ['hey', /^loud: dead letter to queue bridge\.dead-letter: (?:where )?"body\.text\.endsWith/],
-  ])('tells why where does not take %s', async (body, line) => {
-    const { out } = await cli(RULES, 'explain', 'chat/lobby/messages', '--body', body);
-    expect(out[0]).toEqual(typeof line === 'string' ? line : expect.stringMatching(line));
+  it('tells why where does not take it: which part is false, and of what', async () => {
+    const { out } = await cli(
+      RULES.replace('where: ', 'where: room != "x" && size(body.list) > 0 && '),
+      'explain',
+      'chat/lobby/messages',
+      '--body',
+      '{"text":"hey","list":[1]}',
+    );
+    expect(out.slice(0, 5)).toEqual([
+      'loud: does not take it: where is false: room != "x" && size(body.list) > 0 && body.text.endsWith("!")',
+      '  room = "lobby"',
+      '  false: body.text.endsWith("!")',
+      '  body.list = [1]',
+      '  body.text = "hey"',
+    ]);
+    expect(out.at(-1)).toBe(
+      'no route takes chat/lobby/messages; the nearest is loud: it reads this address, but its where is false',
+    );
+  });
+
+  it('tells what a where looks for and does not find', async () => {
+    const { out } = await cli(RULES, 'explain', 'chat/lobby/messages', '--body', '{"txt":"hey"}');
+    expect(out.slice(0, 3)).toEqual([
+      expect.stringMatching(/^loud: dead letter to queue bridge\.dead-letter: where .* is missing/),
+      '  room = "lobby"',
+      '  body.text is not there',
+    ]);
+  });
+
+  it('knows that a JMS topic is an MQTT topic, and a plain MQTT broker’s is not', async () => {
+    const args = ['explain', 'topic:chat.lobby.messages', '--body', '{"text":"hey!"}'];
+    expect((await cli(RULES, args[0] ?? '', ...args.slice(1))).out[0]).toBe('loud: takes it');
+    const plain = `version: 1
+brokers: { mq: { type: mqtt, host: localhost } }
+routes: { loud: { from: { mqtt: "chat/{room}/messages" }, to: { mqtt: "loud/{room}/{body.to}" } } }
+`;
+    expect((await cli(plain, args[0] ?? '', ...args.slice(1))).out[0]).toBe(
+      'loud: does not take it: it reads mqtt chat/{room}/messages',
+    );
+    // Nor has it queues for dead letters.
+    expect((await cli(plain, 'explain', 'chat/lobby/messages')).out.at(-1)).toMatch(
+      /^ {2}-> dead letter to mqtt bridge\/dead-letter: the destination/,
+    );
+  });
+
+  it('takes headers, and leaves out properties that steer brokers', async () => {
+    const rules = `version: 1
+brokers: { mq: { type: artemis, host: localhost } }
+routes:
+  r:
+    from: { queue: in }
+    orderBy: "{message.group}"
+    to: { queue: "out-{message.type}", priority: 7, ttl: 5s, correlationId: "{message.correlationId}", properties: { n: "{properties.n}", x: "{properties._AMQ_X}" } }
+`;
+    const { out, err } = await cli(
+      rules,
+      'explain',
+      'queue:in',
+      ...['--header', 'type=order', 'correlationId=17', 'group=g', '--property', 'n=5', '_AMQ_X=1'],
+    );
+    expect(err).toEqual([expect.stringMatching(/^the property _AMQ_X steers brokers/)]);
+    expect(out).toEqual([
+      'r: takes it',
+      '  order key: "g"',
+      '  -> queue out-order on mq over amqp, TextMessage, persistent',
+      '     correlationId: 17',
+      '     priority: 7',
+      '     ttl: 5000',
+      '     property n: 5',
+      '     property x: left out, {properties._AMQ_X} has no value here',
+      '     body: empty',
+    ]);
+  });
+
+  it('finds the broker by itself where only one reads the address', async () => {
+    const rules = `version: 1
+brokers: { one: { type: activemq, host: a }, two: { type: mqtt, host: b }, three: { type: mqtt, host: c } }
+routes:
+  a: { from: { broker: one, mqtt: "a/{x}" }, to: { broker: one, queue: out } }
+  b: { from: { broker: two, mqtt: "b/{x}" }, to: { broker: one, queue: out } }
+`;
+    const { exitCode, out } = await cli(rules, 'explain', 'b/1');
+    expect(exitCode).toBe(0);
+    expect(out.slice(0, 2)).toEqual(['a: does not take it: it reads from the broker one', 'b: takes it']);
+    const unclear = await cli(rules, 'explain', 'c/1');
+    expect(unclear.exitCode).toBe(2);
+    expect(unclear.err.join()).toContain(
+      'say which broker it comes from: --broker one, --broker two, --broker three',
+    );
+    const other = await cli(rules, 'explain', 'b/1', '--broker', 'one');
+    expect(other.out.at(-1)).toBe(
+      'no route takes b/1; the nearest is b: it reads mqtt b/{x} on the broker two',
+    );
+  });
+
+  it('of many rules tells only those that come near', async () => {
+    const many = Array.from(
+      { length: 50 },
+      (_, i) => `  r${i}: { from: { mqtt: "c/${i}/x" }, to: { queue: q${i} } }`,
+    );
+    const rules = `version: 1\nbrokers: { mq: { type: activemq, host: a } }\nroutes:\n${many.join('\n')}\n`;
+    const { out } = await cli(rules, 'explain', 'c/7/x');
+    expect(out).toHaveLength(5 + 3 + 1);
+    expect(out).toContain('r7: takes it');
+    expect(out.at(-1)).toBe('44 more routes do not take it: they read other addresses');
   });
 
   it('reads the properties of MQTT 5 as text, and shows what goes along', async () => {
@@ -95,6 +196,14 @@ routes:
     ]);
   });
 
+  it.each([
+    ['outbox', 'out: it reads queue outbox, and this is an MQTT topic: write queue:outbox'],
+    ['$SYS/lobby/messages', 'loud: it reads mqtt chat/{room}/messages; level 1 is "$SYS", not "chat"'],
+  ])('of %s says what it would be by', async (address, nearest) => {
+    const { out } = await cli(RULES, 'explain', address);
+    expect(out.at(-1)).toBe(`no route takes ${address}; the nearest is ${nearest}`);
+  });
+
   it('names the rule that came nearest when none takes it', async () => {
     const { out } = await cli(RULES, 'explain', 'chat/lobby/about');
     expect(out.at(-1)).toBe(
@@ -103,9 +212,11 @@ routes:
   });
 
   it.each([
-    [['a', '--broker', 'nq'], 'there is no broker "nq": mq'],
+    [['a', '--broker', 'nq'], 'there is no broker "nq"; did you mean "mq"?'],
     [['queue:'], 'an address has a name'],
     [['a', '--property', 'n'], 'write name=value'],
+    [['a', '--header', 'typ=x'], 'a message has no "typ"; did you mean "type"?'],
+    [['a', '--header', 'qos=high'], '--header qos: it is a number, not "high"'],
   ])('refuses %j as wrong use', async (args, words) => {
     const { exitCode, err } = await cli(RULES, 'explain', ...args);
     expect(exitCode).toBe(2);
@@ -144,12 +255,18 @@ describe('test', () => {
       'test',
     );
     expect(out).toEqual([
-      'FAIL shouting',
-      '     topic rooms.lobby: persistent is true, not false',
-      '     topic rooms.lobby: property length is 4, not 5',
-      '     topic rooms.lobby: the body is {"text":"hey!"}, not {"text":"hey"}',
+      `FAIL shouting (${mappingFile()}:13)`,
+      '     topic rooms.lobby is not as expected:',
+      '       persistent: expected false',
+      '                        got true',
+      '       property length: expected 5',
+      '                             got 4',
+      '       body.text: expected "hey"',
+      '                       got "hey!"',
       '     nothing comes to queue y',
+      '       off: is turned off; it would read this address',
       '     not expected: queue shout.x',
+      '       its body: {"text":"hey!"}',
       'ok   whispering',
       '1 passed, 1 failed',
       'no test makes a message go through out',
@@ -164,6 +281,83 @@ describe('test', () => {
     expect((await cli(withTests(unexpected), 'test')).out[1]).toMatch(
       /^ {5}not expected: a dead letter \(queue bridge\.dead-letter\): the destination mqtt/,
     );
+  });
+
+  it('says why nothing comes', async () => {
+    const tests = `  - given: { mqtt: chat/lobby/messages, body: { text: hey } }\n    expect: [{ topic: rooms.lobby }]\n`;
+    expect((await cli(withTests(tests), 'test')).out.slice(1, 6)).toEqual([
+      '     nothing comes to topic rooms.lobby',
+      '       loud: does not take it: where is false: body.text.endsWith("!")',
+      '         room = "lobby"',
+      '         body.text = "hey"',
+      '       off: is turned off; it would read this address',
+    ]);
+  });
+
+  describe('in a file of their own', () => {
+    const beside = () => mappingFile().replace('.yaml', '.test.yaml');
+    afterEach(() => rm(beside(), { force: true }));
+
+    it('are run after those of the mapping file, and each failure says where it stands', async () => {
+      const inside = `  - given: { queue: outbox, body: hi }\n    expect: []\n`;
+      await writeFile(
+        beside(),
+        `tests:\n  - { name: apart, given: ${given}, expect: [] }\n  - { given: { queue: none }, expect: [] }\n`,
+      );
+      const { exitCode, out, err } = await cli(withTests(inside), 'test');
+      expect(err).toEqual([]);
+      expect(exitCode).toBe(1);
+      expect(out.filter((line) => !line.startsWith(' '))).toEqual([
+        `FAIL test 1: queue outbox (${mappingFile()}:13)`,
+        `FAIL apart (${beside()}:2)`,
+        'ok   test 2: queue none',
+        '1 passed, 2 failed',
+        'no test makes a message go through out',
+      ]);
+    });
+
+    it('have diagnostics of their own, and no test is run then', async () => {
+      await writeFile(
+        beside(),
+        'version: 1\ntests:\n  - { given: { mqtt: a/b, borker: mq }, expect: [{ queue: a, broker: nq }, {}] }\n',
+      );
+      const { exitCode, out, err } = await cli(RULES, 'test');
+      expect(exitCode).toBe(2);
+      expect(out).toEqual([]);
+      expect(err.map((lines) => lines.split('\n')[0])).toEqual([
+        `${beside()}:1:1: error: unknown key "version"; known here: tests`,
+        `${beside()}:3:27: error: unknown key "borker"; did you mean "broker"?`,
+        `${beside()}:3:70: error: there is no broker "nq"; did you mean "mq"?`,
+        `${beside()}:3:76: error: a message of a test has exactly one of "mqtt", "queue" and "topic"`,
+        `error: ${beside()}: not a valid file of tests; no test was run`,
+      ]);
+      expect(err[0]).toContain('\n  version: 1\n  ^');
+    });
+
+    it('need a list', async () => {
+      await writeFile(beside(), '{}\n');
+      const { exitCode, err } = await cli(RULES, 'test');
+      expect(exitCode).toBe(2);
+      expect(err[0]).toContain('error: "tests" is missing; it lists messages');
+    });
+
+    it('are not named by the user', async () => {
+      const out: string[] = [];
+      const stop = AbortSignal.abort('SIGTERM');
+      const say = (line: string) => void out.push(line);
+      const exitCode = await runCli(['test', 'chat.test.yml'], {
+        env: {},
+        terminal: false,
+        stop,
+        onHangup: () => {},
+        say,
+        complain: say,
+      });
+      expect(exitCode).toBe(2);
+      expect(out.join()).toContain(
+        'chat.test.yml holds tests; name the mapping file that they are for: chat.yml',
+      );
+    });
   });
 
   it('fails on a file without tests', async () => {

@@ -140,26 +140,6 @@ routes:
   });
 });
 
-describe('the mark under a problem', () => {
-  it('stands under its place, and passwords of that line are stars', () => {
-    const line = '  mq: { password: "hunter2", typ: x }';
-    const diagnostic = {
-      file: 'm.yaml',
-      line: 2,
-      column: 30,
-      severity: 'error',
-      message: 'unknown key',
-    } as const;
-    expect(formatDiagnostic(diagnostic, `brokers:\n${line}\n`)).toBe(
-      [
-        'm.yaml:2:30: error: unknown key',
-        '    mq: { password: *********, typ: x }',
-        `  ${' '.repeat(29)}^`,
-      ].join('\n'),
-    );
-  });
-});
-
 it('ten thousand routes are checked without comparing each with each', async () => {
   const routes = Array.from(
     { length: 10_000 },

@@ -3,10 +3,12 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { runCli } from '../../../bridge/cli/program.js';
 import { formatDiagnostic, type LoadResult, loadConfig } from '../../../bridge/config/load.js';
+import { isTestFile } from '../../../bridge/config/load-tests.js';
 import { mappingJsonSchema } from '../../../bridge/config/schema.js';
 
 const at = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
-const yamlIn = (folder: string) => readdirSync(at(folder)).filter((name) => name.endsWith('.yaml'));
+const yamlIn = (folder: string) =>
+  readdirSync(at(folder)).filter((name) => name.endsWith('.yaml') && !isTestFile(name));
 
 /** What the files under test/config refer to. */
 const ENV = { SECRET_WORD: 'correct-horse', SECRET_HOLE: '{staple}', BRIDGE_PASSWORD: 'battery' };

@@ -72,7 +72,7 @@ describe('a request', () => {
     expect(message.replyTo).toEqual({ kind: 'queue', name: 'answers' });
     expect(message.correlationId).toMatch(/^[0-9a-f]{32}$/);
     expect(JSON.stringify(message)).not.toContain('mine');
-    expect(JSON.stringify(message)).not.toContain('c1');
+    expect(JSON.stringify(message)).not.toContain('clients');
   });
 
   it('can say its id in a topic, a body or a property', () => {

@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BridgeError } from '../../../bridge/errors.js';
-import { checkExpression, ExpressionError, parseExpression } from '../../../bridge/routing/expression.js';
+import {
+  checkExpression,
+  conjunctsOf,
+  ExpressionError,
+  parseExpression,
+  questionsOf,
+  textsDemandedOf,
+} from '../../../bridge/routing/expression.js';
 
 const VARIABLES = new Map<string, unknown>(
   Object.entries({
@@ -156,6 +163,74 @@ describe('an expression', () => {
         },
       ),
       { numRuns: 2_000 },
+    );
+  });
+});
+
+describe('the parts of an expression', () => {
+  const texts = (parts: readonly { readonly text: string }[]) => parts.map(({ text }) => text);
+
+  it.each([
+    ['body.n == 1', ['body.n == 1']],
+    ['a == 1 && (b == 2 || c) && size(d) > 0', ['a == 1', 'b == 2 || c', 'size(d) > 0']],
+    ['!(a && b)', ['!(a && b)']],
+    ['(a || b) == c && d', ['(a || b) == c', 'd']],
+  ])('that all have to be true, of %s', (text, expected) => {
+    expect(texts(conjunctsOf(text))).toEqual(expected);
+    for (const { text: part, offset } of conjunctsOf(text)) expect(text.indexOf(part, offset)).toBe(offset);
+  });
+
+  it.each([
+    ['body.type == "a" && (room != "x" || has(body.y.z))', ['body.type', 'room', 'body.y.z']],
+    ['room == "a" || room == "b"', ['room']],
+    ['body.list.exists(x, x.a == room)', ['body.list', 'room']],
+    ['body.list[0].n > 1', ['body.list']],
+    ['[1, 2].exists(x, x > 1)', []],
+  ])('that ask something of a message, of %s', (text, expected) => {
+    expect(texts(questionsOf(text, ['body', 'room']))).toEqual(expected);
+  });
+
+  it('that demand a text of a name', () => {
+    expect(textsDemandedOf('topic == "a/b" && "c" == topic && topic != "d" && body == "e"', 'topic')).toEqual(
+      [
+        { text: 'a/b', offset: 9 },
+        { text: 'c', offset: 18 },
+      ],
+    );
+    expect(textsDemandedOf('topic == "a" || topic == "b"', 'topic')).toEqual([]);
+  });
+
+  it('are found in any expression that there is', () => {
+    const text = fc.array(
+      fc.constantFrom(
+        'a',
+        'body.x',
+        '"t"',
+        ' && ',
+        ' || ',
+        ' == ',
+        '(',
+        ')',
+        '!',
+        'size',
+        '[',
+        ']',
+        '.',
+        '1',
+      ),
+    );
+    fc.assert(
+      fc.property(
+        text.map((pieces) => pieces.join('')),
+        (source) => {
+          try {
+            for (const part of [...conjunctsOf(source), ...questionsOf(source, ['a', 'body'])])
+              expect(source.slice(part.offset)).toSatisfy((rest: string) => rest.startsWith(part.text));
+          } catch (error) {
+            expect(error).toBeInstanceOf(ExpressionError);
+          }
+        },
+      ),
     );
   });
 });
