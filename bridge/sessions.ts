@@ -1,8 +1,8 @@
-import { sourceClientId } from './config/client-ids.js';
-import type { BrokerConfig, Config, FromConfig, RouteConfig, ToConfig } from './config/config.js';
+import type { BrokerConfig, Config, RouteConfig, ToConfig } from './config/config.js';
 import { fingerprint } from './config/fingerprint.js';
+import { leftBehind } from './config/left-behind.js';
 import { BridgeError } from './errors.js';
-import { answersOf, Exchange, isRequestRoute, type RequestRoute } from './flow/exchange.js';
+import { Exchange, isRequestRoute, type RequestRoute } from './flow/exchange.js';
 import { type Planner, plannerOf } from './flow/plan.js';
 import type { RouteChanges } from './status.js';
 
@@ -105,37 +105,6 @@ export function changesBetween(old: Config, next: Config, keptSessions: Readonly
     removed: [...before.keys()].filter((name) => !after.has(name)),
     left: leftBehind(old, next),
   };
-}
-
-/** Durable MQTT sessions of the old rules that no new one resumes. They may hold messages, so nobody ends them. */
-function leftBehind(old: Config, next: Config): string[] {
-  const resumed = durableSessions(next);
-  return [...durableSessions(old)]
-    .filter(([key]) => !resumed.has(key))
-    .map(
-      ([, { broker, clientId }]) =>
-        `the broker ${broker} keeps the MQTT session ${clientId} and all that comes for it; to end it, connect once with that client id and a clean session`,
-    );
-}
-
-function durableSessions(
-  config: Config,
-): Map<string, { readonly broker: string; readonly clientId: string }> {
-  const sources = config.routes
-    .filter(({ enabled }) => enabled)
-    .flatMap((route): [string, FromConfig][] => [
-      [sessionOf(route), route.from],
-      ...(route.reply === undefined
-        ? []
-        : [[answersOf(route.name), route.reply.from] as [string, FromConfig]]),
-    ]);
-  return new Map(
-    sources.flatMap(([name, { kind, session, broker }]) => {
-      if (kind !== 'mqtt' || session !== 'durable') return [];
-      const clientId = sourceClientId(brokerNamed(config, broker).clientId, name);
-      return [[`${broker} ${clientId}`, { broker, clientId }]];
-    }),
-  );
 }
 
 const sessionOf = (route: RouteConfig): string => route.from.connection ?? route.name;

@@ -60,7 +60,7 @@ export interface RouteChanges {
   readonly changed: readonly string[];
   readonly added: readonly string[];
   readonly removed: readonly string[];
-  /** Sessions that their broker keeps, with all that comes for them, and that no rule reads any more; one sentence each. */
+  /** Durable sessions and subscriptions that their broker keeps, with all that comes for them, and that no rule reads any more. */
   readonly left: readonly string[];
 }
 

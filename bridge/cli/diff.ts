@@ -1,4 +1,5 @@
 import type { RouteConfig } from '../config/config.js';
+import { leftBehind } from '../config/left-behind.js';
 import { type Diagnostic, formatDiagnostics, type LoadResult, loadConfig } from '../config/load.js';
 import { BridgeError } from '../errors.js';
 import {
@@ -11,7 +12,6 @@ import {
 } from './compare-mappings.js';
 import { compareRouting, type Rerouted } from './compare-routing.js';
 import { type Context, EXIT, type ExitCode } from './context.js';
-import { leftBehind } from './left-behind.js';
 
 type Loaded = Extract<LoadResult, { ok: true }>;
 

@@ -98,5 +98,8 @@ function tell(outcome: ReloadOutcome, mapping: string, cause: string, log: Log):
     added: added.join(', '),
     removed: removed.join(', '),
   });
-  for (const text of [...left, ...outcome.notes]) log.warn('mapping.note', { text });
+  const kept = left.map(
+    (what) => `nobody reads ${what} any more; it goes on collecting until it is removed there`,
+  );
+  for (const text of [...kept, ...outcome.notes]) log.warn('mapping.note', { text });
 }

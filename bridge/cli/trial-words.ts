@@ -34,8 +34,20 @@ export function describeTrial({ route, verdict }: RouteTrial, brokers: Config['b
             ? [`  -> ${deadLetter(route, brokers, result.error.message)}`]
             : messageLines(result.message, result.to),
         ),
+        ...answerLines(route),
       ];
   }
+}
+
+function answerLines({ reply }: RouteConfig): string[] {
+  if (reply === undefined) return [];
+  const places = reply.to.map(({ allows }) =>
+    'pattern' in allows ? `${allows.pattern.kind} ${allows.pattern.text}` : `a temporary ${allows.temporary}`,
+  );
+  const { kind, pattern, broker } = reply.from;
+  return [
+    `  answers come at ${kind} ${pattern.text} on ${broker}, and go to ${places.join(' or ')}, as was asked`,
+  ];
 }
 
 /** Which rule came nearest to a message that none takes, and why it does not take it; empty when there is no telling. */

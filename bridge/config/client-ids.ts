@@ -6,6 +6,9 @@ import type { Protocol } from '../connectors/connector.js';
  */
 export const sourceClientId = (clientId: string, session: string): string => `${clientId}-${session}`;
 
+/** The session, and the route, that brings the answers to a route's requests back. */
+export const answersOf = (route: string): string => `${route}.reply`;
+
 /** `lane` counts from 1. */
 export const laneClientId = (clientId: string, session: string, via: Protocol, lane: number): string =>
   `${clientId}-${session}-${via}-lane-${lane}`;

@@ -1,3 +1,4 @@
+import { answersOf } from '../config/client-ids.js';
 import type { OutputConfig, ReplyConfig, ReplyTarget, RouteConfig } from '../config/config.js';
 import { BridgeError } from '../errors.js';
 import {
@@ -21,9 +22,6 @@ export type RequestRoute = RouteConfig & { readonly reply: ReplyConfig };
 export function isRequestRoute(route: RouteConfig): route is RequestRoute {
   return route.reply !== undefined;
 }
-
-/** The name of the route that brings the answers to a route's requests back. */
-export const answersOf = (route: string): string => `${route}.reply`;
 
 /** A request that was sent on, and what its answer needs. */
 interface Request {

@@ -104,7 +104,7 @@ ${routes.replaceAll('ID', id)}`,
       changes: {
         changed: ['moving'],
         removed: ['more'],
-        left: [expect.stringContaining(`MQTT session ${id}-more and all that comes for it`)],
+        left: [`the MQTT session of client id ${id}-more on mq`],
       },
     });
     await isReady();

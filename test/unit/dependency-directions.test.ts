@@ -41,8 +41,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'sessions.ts': [
     'config/config.ts',
-    'config/client-ids.ts',
     'config/fingerprint.ts',
+    'config/left-behind.ts',
     'flow',
     'errors.ts',
     'status.ts',
@@ -72,6 +72,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   routing: ['message', 'errors.ts'],
   message: ['routing', 'errors.ts'],
   flow: [
+    'config/client-ids.ts',
     'config/config.ts',
     'connectors/connector.ts',
     'connectors/supervisor.ts',

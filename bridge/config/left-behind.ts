@@ -1,8 +1,8 @@
-import { sourceClientId } from '../config/client-ids.js';
-import type { Config } from '../config/config.js';
+import { answersOf, sourceClientId } from './client-ids.js';
+import type { Config, FromConfig } from './config.js';
 
 /**
- * What the brokers keep for the old file and nobody reads with the new one: durable sessions and subscriptions. They go on
+ * What the brokers keep for old rules and nobody reads with the new ones: durable sessions and subscriptions. They go on
  * collecting messages until somebody removes them.
  */
 export function leftBehind(old: Config, now: Config): string[] {
@@ -12,11 +12,16 @@ export function leftBehind(old: Config, now: Config): string[] {
 }
 
 function durablesOf({ routes, brokers }: Config) {
-  return routes.flatMap(({ name, enabled, from }) => {
+  const sources = routes
+    .filter(({ enabled }) => enabled)
+    .flatMap(({ name, from, reply }): { readonly session: string; readonly from: FromConfig }[] => [
+      { session: from.connection ?? name, from },
+      ...(reply === undefined ? [] : [{ session: answersOf(name), from: reply.from }]),
+    ]);
+  return sources.flatMap(({ session, from }) => {
     const broker = brokers.get(from.broker);
     const durable = from.kind === 'mqtt' ? from.session === 'durable' : from.durable !== undefined;
-    if (!enabled || !durable || broker === undefined) return [];
-    const session = from.connection ?? name;
+    if (!durable || broker === undefined) return [];
     const clientId = sourceClientId(broker.clientId, session);
     const words =
       from.kind === 'mqtt'
