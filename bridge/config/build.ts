@@ -19,7 +19,7 @@ import type {
 } from './config.js';
 import { parseDestination } from './destination.js';
 import { milliseconds } from './duration.js';
-import { addressOf, brokerOf, KINDS, listOf, protocolsOf, viaOf } from './resolve.js';
+import { addressOf, brokerOf, KINDS, listOf, offersOf, protocolsOf, viaOf } from './resolve.js';
 import type {
   BrokerInput,
   FromInput,
@@ -183,9 +183,9 @@ function buildReply(reply: ReplyInput, asker: FromInput, mapping: Mapping): Repl
 function buildReplyTarget(target: ReplyTargetInput, asker: FromInput, mapping: Mapping): ReplyTarget {
   const address = addressOf(target);
   const broker = brokerOf(asker, Object.keys(mapping.brokers));
-  const type = broker === undefined ? undefined : mapping.brokers[broker]?.type;
+  const input = broker === undefined ? undefined : mapping.brokers[broker];
   const kind = address?.kind ?? target.temporary;
-  const via = kind === undefined || type === undefined ? undefined : viaOf('to', target, kind, type);
+  const via = kind && input && viaOf('to', target, kind, input.type, offersOf(input));
   if (broker === undefined || via === undefined)
     throw new Error('a reply target without an address, a broker or a protocol was let through');
   const output = buildOutput(target, broker, via);
@@ -250,8 +250,8 @@ function testAddress(one: Partial<Pick<TestInput['given'], AddressKind>>): Addre
 function place(side: 'from' | 'to', end: FromInput | ToInput, mapping: Mapping) {
   const address = addressOf(end);
   const broker = brokerOf(end, Object.keys(mapping.brokers));
-  const type = broker === undefined ? undefined : mapping.brokers[broker]?.type;
-  const via = address === undefined || type === undefined ? undefined : viaOf(side, end, address.kind, type);
+  const input = broker === undefined ? undefined : mapping.brokers[broker];
+  const via = address && input && viaOf(side, end, address.kind, input.type, offersOf(input));
   if (address === undefined || broker === undefined || via === undefined)
     throw new Error('a rule without an address, a broker or a protocol was let through');
   return { ...address, broker, via };

@@ -2,7 +2,7 @@ import type { Protocol } from '../connectors/connector.js';
 import { readBrokerUrl, usualPort } from './address-url.js';
 import { laneClientId, sourceClientId } from './client-ids.js';
 import type { Ends, SinkEnd, SourceEnd } from './ends.js';
-import { viaOf } from './resolve.js';
+import { offersOf, viaOf } from './resolve.js';
 import type { BrokerInput, Mapping } from './schema.js';
 import { type Node, nodeAt, type Report } from './source.js';
 
@@ -64,7 +64,7 @@ function connectionsOf({ route, rule, from, to }: Ends, mapping: Mapping): Opene
     idOf: (clientId: string, via: Protocol) => string,
   ) => {
     const broker = mapping.brokers[end.broker];
-    const via = viaOf(side, end.end, end.kind, end.type);
+    const via = broker && viaOf(side, end.end, end.kind, end.type, offersOf(broker));
     const place = broker === undefined || via === undefined ? undefined : placeOf(broker, via);
     if (broker === undefined || via === undefined || place === undefined) return [];
     const clientId = idOf(broker.clientId, via);

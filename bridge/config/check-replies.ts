@@ -1,10 +1,17 @@
-import type { BrokerType } from '../connectors/connector.js';
 import type { AddressKind } from '../message/address.js';
 import { parsePattern } from '../routing/pattern.js';
 import { type Context, checkFrom, checkKeysFor, checkStompNames, contextOf } from './check-routes.js';
 import { checkTemplates } from './check-templates.js';
-import { addressOf, brokerOf, KINDS, listOf, protocolsOf, viaOf } from './resolve.js';
-import type { FromInput, Mapping, ReplyInput, ReplyTargetInput, RouteInput, ToInput } from './schema.js';
+import { addressOf, brokerOf, KINDS, listOf, offersOf, protocolsOf, viaOf } from './resolve.js';
+import type {
+  BrokerInput,
+  FromInput,
+  Mapping,
+  ReplyInput,
+  ReplyTargetInput,
+  RouteInput,
+  ToInput,
+} from './schema.js';
 import { type Node, nodeAt, type Report } from './source.js';
 
 /** What the `reply` of each route means, together with the route and the brokers. */
@@ -104,8 +111,8 @@ function checkTarget(
   if (kind === undefined) return;
   checkKeysFor('to', kind, node, asker, context);
   checkAsker(kind, asker, first, context);
-  const type = typeOf(asker, context);
-  if (type !== undefined && viaOf('to', target, kind, type) === 'stomp')
+  const broker = brokerInputOf(asker, context);
+  if (broker !== undefined && viaOf('to', target, kind, broker.type, offersOf(broker)) === 'stomp')
     checkStompNames(node.entries.get('properties'), report);
   if (address === undefined) {
     checkTemplates(node, ofAnswers && { captures: ofAnswers, more: ['request'] }, report);
@@ -129,9 +136,9 @@ function checkTemplatesOfTarget(
       checkTemplates({ ...node, entries: new Map([[key, value]]) }, { captures, more: ['request'] }, report);
 }
 
-function typeOf(end: FromInput, { mapping, known }: Context): BrokerType | undefined {
+function brokerInputOf(end: FromInput, { mapping, known }: Context): BrokerInput | undefined {
   const broker = known && brokerOf(end, known);
-  return broker === undefined ? undefined : mapping.brokers[broker]?.type;
+  return broker === undefined ? undefined : mapping.brokers[broker];
 }
 
 /** Answers go back over what the requests came over, and to the same broker. */
@@ -147,7 +154,7 @@ function checkAsker(kind: AddressKind, asker: FromInput, place: Node, context: C
         ? 'who asks over MQTT gets its answer over MQTT: write mqtt: here'
         : 'who asks over JMS gets its answer over JMS: write queue:, topic: or temporary: here',
     );
-  const type = typeOf(asker, context);
+  const type = brokerInputOf(asker, context)?.type;
   if (kind !== 'mqtt' && type !== undefined && protocolsOf(type).length === 1)
     report.add('error', place.key ?? place.start, 'the broker of the requests has no queues and topics');
 }

@@ -1,4 +1,4 @@
-import type { BrokerType } from '../connectors/connector.js';
+import type { BrokerType, Protocol } from '../connectors/connector.js';
 import { flavourOf } from '../connectors/flavours/flavour.js';
 import { isReservedHeader } from '../connectors/flavours/stomp-headers.js';
 import type { AddressKind } from '../message/address.js';
@@ -217,17 +217,29 @@ function checkBroker(
     );
     return;
   }
-  if (viaNode !== undefined && end.via !== undefined && (end.via === 'mqtt') !== (kind === 'mqtt')) {
+  const { writtenVia } = flavourOf(broker.type).mqtt;
+  const mqttVia: readonly (string | undefined)[] = side === 'to' ? ['mqtt', writtenVia] : ['mqtt'];
+  const fits = kind === 'mqtt' ? mqttVia.includes(end.via) : end.via !== 'mqtt';
+  if (viaNode !== undefined && end.via !== undefined && !fits) {
     const right =
-      kind === 'mqtt'
-        ? '"via" is for queues and topics; leave it out'
-        : `a ${kind} is reached via amqp or stomp`;
+      kind !== 'mqtt'
+        ? `a ${kind} is reached via amqp or stomp`
+        : side === 'to' && writtenVia !== undefined
+          ? `an MQTT topic is written via mqtt or ${writtenVia}`
+          : '"via" is for queues and topics; leave it out';
     report.at(viaNode, right);
     return;
   }
+  const given = context.brokers?.entries.get(name);
+  const keys = given?.kind === 'map' ? [...given.entries.keys()] : [];
   // A protocol or an address that is given but wrong has its own error already.
+  const isGiven = (key: string) =>
+    keys.includes(key) || slipFor(key, keys, keysAt(['brokers', ''])) !== undefined;
+  const reachableAt = (protocol: Protocol) => isGiven('host') || isGiven(protocol);
   const via =
-    viaNode !== undefined && end.via === undefined ? undefined : viaOf(side, end, kind, broker.type);
+    viaNode !== undefined && end.via === undefined
+      ? undefined
+      : viaOf(side, end, kind, broker.type, reachableAt);
   if (side === 'from') warnOfCopies(kind, end, place, broker.type, report);
   const share = node.entries.get('share');
   const { product, mqtt } = flavourOf(broker.type);
@@ -246,11 +258,7 @@ function checkBroker(
       `a broker of type ${broker.type} retains only what comes over ${retainsFrom.join(' or ')}, and this goes over ${via}`,
     );
   if (via === 'stomp') checkStompNames(node.entries.get('properties'), report);
-  const given = context.brokers?.entries.get(name);
-  const keys = given?.kind === 'map' ? [...given.entries.keys()] : [];
-  const reachable = (key: string) =>
-    keys.includes(key) || slipFor(key, keys, keysAt(['brokers', ''])) !== undefined;
-  if (via !== undefined && !reachable('host') && !reachable(via))
+  if (via !== undefined && !reachableAt(via))
     report.add(
       'error',
       viaNode?.start ?? place.key ?? place.start,

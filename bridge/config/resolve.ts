@@ -26,15 +26,28 @@ export function brokerOf(
   return end.broker ?? (names.length === 1 ? names[0] : undefined);
 }
 
-/** The protocol: the one given, or the usual one of the broker; undefined where the broker has none for this kind. */
+/**
+ * The protocol: the one given, or the usual one of the broker; undefined where the broker has none for this kind. `offers`: whether
+ * the file says where the broker speaks a protocol.
+ */
 export function viaOf(
   side: 'from' | 'to',
   end: Pick<FromInput | ToInput, 'via'>,
   kind: AddressKind,
   type: BrokerType,
+  offers: (protocol: Protocol) => boolean,
 ): Protocol | undefined {
-  return kind === 'mqtt' ? 'mqtt' : (end.via ?? flavourOf(type).jmsVia?.[side]);
+  if (kind !== 'mqtt') return end.via ?? flavourOf(type).jmsVia?.[side];
+  if (side === 'from') return 'mqtt';
+  const { writtenVia } = flavourOf(type).mqtt;
+  return end.via ?? (writtenVia !== undefined && offers(writtenVia) ? writtenVia : 'mqtt');
 }
+
+/** Whether a broker's keys say where it speaks a protocol. */
+export const offersOf =
+  (broker: Partial<Record<Protocol | 'host', unknown>>) =>
+  (protocol: Protocol): boolean =>
+    broker.host !== undefined || broker[protocol] !== undefined;
 
 /** The protocols that a type of broker offers. */
 export function protocolsOf(type: BrokerType): readonly Protocol[] {

@@ -157,7 +157,7 @@ const via = z
   .enum(['mqtt', 'amqp', 'stomp'])
   .optional()
   .describe(
-    'Protocol for a queue or topic: by default amqp to read; to write stomp on activemq, amqp on artemis.',
+    'Protocol: by default amqp to read; to write stomp on activemq (MQTT topics too), amqp on artemis.',
   );
 
 const SHARED = /^\$share\/([^/]*)\/?/;

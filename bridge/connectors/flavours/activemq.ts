@@ -1,4 +1,5 @@
-import { renderPattern } from '../../message/address.js';
+import { BridgeError } from '../../errors.js';
+import { type Address, describeAddress, renderPattern } from '../../message/address.js';
 import type { Flavour, TopicProperties } from './flavour.js';
 import { LONGEST_JMS_NAME, safeName } from './safe-name.js';
 
@@ -14,6 +15,25 @@ const topicProperties: TopicProperties = ({ qos, retain }) => ({
   ...(retain ? { 'ActiveMQ.Retain': true } : {}),
 });
 
+const AS_IN_JMS: Readonly<Record<string, string>> = { '/': '.', '.': '/', '*': '+', '>': '#' };
+
+/**
+ * The JMS topic that MQTT subscribers of this one read (MQTTProtocolSupport).
+ * @throws BridgeError `destination-refused` for what no MQTT topic can be called (MQTT 3.1.1, 4.7)
+ */
+function jmsTopic(address: Address): Address {
+  const bad = /[+#\0]/.exec(address.name);
+  if (bad !== null)
+    throw new BridgeError(
+      'destination-refused',
+      `${describeAddress(address)}: ${JSON.stringify(bad[0])} cannot stand in a topic that is published to`,
+    );
+  return {
+    kind: 'topic',
+    name: address.name.replace(/[/.*>]/g, (character) => AS_IN_JMS[character] ?? character),
+  };
+}
+
 /** Apache ActiveMQ Classic, seen with 6.1.8. */
 export const activemq: Flavour = {
   type: 'activemq',
@@ -26,6 +46,8 @@ export const activemq: Flavour = {
     keepsPublishOrder: true,
     // Over AMQP a retained TextMessage is rejected with a NullPointerException of the broker (6.1.8).
     longestTopic: LONGEST_JMS_NAME,
+    // Over MQTT it acknowledges and throws away what the account may not publish (6.1.8).
+    writtenVia: 'stomp',
     retainsFrom: ['mqtt', 'stomp'],
   },
   amqp: {
@@ -42,9 +64,11 @@ export const activemq: Flavour = {
   stomp: {
     isServer: (server) => server.startsWith('ActiveMQ/'),
     // `/temp-queue/x` is a temporary queue of this connection's own, whatever x says (FrameTranslator).
-    sendHeaders: (address) => ({
-      destination: `/${address.temporary ? 'remote-temp-' : ''}${address.kind}/${safeName(address, UNSAFE)}`,
-    }),
+    sendHeaders: (given) => {
+      const address = given.kind === 'mqtt' ? jmsTopic(given) : given;
+      const kind = `${address.temporary ? 'remote-temp-' : ''}${address.kind}`;
+      return { destination: `/${kind}/${safeName(address, UNSAFE)}` };
+    },
     topicProperties,
     subscribeHeaders: ({ pattern, durable, prefetch }) => ({
       destination: `/${pattern.kind}/${renderPattern(pattern, { one: '*', rest: '>' })}`,

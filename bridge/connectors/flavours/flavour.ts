@@ -47,6 +47,8 @@ export interface MqttFlavour {
   readonly keepsPublishOrder: boolean;
   /** Bytes of the longest topic that is published to. */
   readonly longestTopic: number;
+  /** How messages for an MQTT topic are best written, where not over MQTT: it is a JMS topic too. */
+  readonly writtenVia?: 'stomp';
   /** The protocols over which a message for a JMS topic can be retained for later MQTT subscribers. */
   readonly retainsFrom: readonly Protocol[];
 }

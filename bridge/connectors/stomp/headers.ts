@@ -28,7 +28,9 @@ export function encodeSend(message: OutboundMessage, flavour: StompFlavour): Sen
     if (value !== undefined) headers.push([name, String(value)]);
   };
   // STOMP 1.2 has no default for it, and without it both brokers keep the message in memory only.
-  add('persistent', String(message.persistent));
+  const isMqtt = message.to.kind === 'mqtt';
+  // MQTT: QoS 0 is what a broker may lose.
+  add('persistent', String(isMqtt ? message.qos > 0 : message.persistent));
   add('correlation-id', message.correlationId);
   add('type', message.type);
   add('priority', message.priority);
@@ -37,11 +39,12 @@ export function encodeSend(message: OutboundMessage, flavour: StompFlavour): Sen
   if (message.replyTo !== undefined) add('reply-to', flavour.sendHeaders(message.replyTo).destination);
   for (const [name, value] of message.properties)
     if (name !== '' && !isReservedHeader(name) && !isSteeringProperty(name)) add(name, String(value));
-  if (message.to.kind === 'topic')
+  if (message.to.kind === 'topic' || isMqtt)
     for (const [name, value] of Object.entries(flavour.topicProperties(message))) add(name, String(value));
 
   const body = typeof message.body === 'string' ? Buffer.from(message.body, 'utf8') : message.body;
-  for (const [name, value] of bodyHeaders(message.body, body, flavour)) add(name, value);
+  // As if it had come over MQTT: there are only bytes, and none of them ends what is retained.
+  for (const [name, value] of bodyHeaders(isMqtt ? body : message.body, body, flavour)) add(name, value);
   checkHeaders(headers, flavour);
   return { headers, body };
 }

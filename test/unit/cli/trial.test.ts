@@ -191,7 +191,7 @@ routes:
     const { out } = await cli(RULES, 'explain', 'queue:outbox', '--property', 'room=lobby', '--body', 'hi');
     expect(out.slice(-3)).toEqual([
       'out: takes it',
-      '  -> mqtt chat/lobby/messages on mq over mqtt, QoS 1',
+      '  -> mqtt chat/lobby/messages on mq over stomp, QoS 1',
       '     body: {"text":"hi"}',
     ]);
   });
