@@ -41,7 +41,14 @@ export function problemOfChatUrl(text: string): string | undefined {
   return 'problem' in parsed ? parsed.problem : undefined;
 }
 
-/** What is wrong with a host, or undefined. */
+/** What is wrong with the address to listen on, or undefined. */
+export function problemOfListenHost(host: string): string | undefined {
+  return problemOfHost(host) === undefined
+    ? undefined
+    : 'must be a host name or an IP address, without a port or a scheme; 0.0.0.0 listens on every address';
+}
+
+/** What is wrong with a broker's host, or undefined. */
 export function problemOfHost(host: string): string | undefined {
   if (isIP(host) !== 0 || /^[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?$/.test(host)) return undefined;
   return 'must be a host name or an IP address, without a port or a scheme (a url goes under mqtt:, amqp: or stomp:)';

@@ -16,8 +16,8 @@ interface Opened {
 }
 
 /**
- * Finds connections that end each other for ever, because a broker lets one client id be connected once: MQTT by its
- * specification (3.1.1 section 3.1.4), Classic over every protocol.
+ * Finds connections of which a broker keeps only one, because they have one client id: over MQTT the newer ends the older
+ * (3.1.1 section 3.1.4), and Classic refuses the newer over AMQP and STOMP, whatever the older one speaks (seen with 6.1.8).
  */
 export function checkClientIds(mapping: Mapping, routes: readonly Ends[], root: Node, report: Report): void {
   const known = new Map<string, Opened>();
@@ -43,7 +43,7 @@ function tell(one: Opened, other: Opened, root: Node, told: Set<string>, report:
       report.add(
         'error',
         node.key ?? node.start,
-        `"${one.broker}" and "${other.broker}" are the same broker (one host and port) with the same "clientId": the route "${one.route}" connects to both, and the broker ends one connection for the other, for ever; keep one of the two, or give this one a "clientId" of its own`,
+        `"${one.broker}" and "${other.broker}" are the same broker (one host and port) with the same "clientId": the route "${one.route}" connects to both, and of one client id a broker keeps only one connection; keep one of the two, or give this one a "clientId" of its own`,
       );
     return;
   }
@@ -52,7 +52,7 @@ function tell(one: Opened, other: Opened, root: Node, told: Set<string>, report:
     report.add(
       'error',
       node.key ?? node.start,
-      `the names of the routes "${other.route}" and "${one.route}" lead to one client id on "${one.broker}", and the broker would end one connection for the other, for ever; rename one of them`,
+      `the names of the routes "${other.route}" and "${one.route}" lead to one client id on "${one.broker}", of which a broker keeps only one connection; rename one of them`,
     );
 }
 

@@ -19,6 +19,7 @@ export function checkNames(routes: readonly Ends[], report: Report): void {
     for (const sink of to) {
       checkSink(sink, report);
       checkText(sink, report);
+      if (from !== undefined) checkDollars(from, sink, report);
     }
   }
 }
@@ -127,6 +128,14 @@ function beginsWith(levels: readonly LevelSet[], wanted: readonly (string | unde
 
 function firstLevel({ kind, text }: End): string {
   return text.split(LEVEL_SEPARATOR[kind])[0] ?? '';
+}
+
+/** `$room` where another program's templates would have it. */
+function checkDollars(from: SourceEnd, sink: SinkEnd, report: Report): void {
+  const captures = new Set(from.pattern.captures.values());
+  for (const part of sink.template.parts)
+    for (const [found, name = ''] of typeof part === 'string' ? part.matchAll(/\$(\w+)/g) : [])
+      if (captures.has(name)) warn(report, sink, `${found} is plain text here; the capture is {${name}}`);
 }
 
 /** Slips in the text itself. */

@@ -308,7 +308,15 @@ function checkOptions(
   const { initial, max } = route.retry;
   const retry = nodeAt(node, ['retry']);
   if (retry !== undefined && milliseconds(initial) > milliseconds(max))
-    report.add('error', retry.key ?? retry.start, '"initial" is longer than "max"');
+    report.add(
+      'error',
+      retry.key ?? retry.start,
+      nodeAt(retry, ['initial']) === undefined
+        ? `"max" is shorter than "initial", which is ${initial} ms where the file says nothing`
+        : nodeAt(retry, ['max']) === undefined
+          ? `"initial" is longer than "max", which is ${max} ms where the file says nothing`
+          : '"initial" is longer than "max"',
+    );
   const address = addressOf(route.from);
   if (address?.kind === 'queue' && address.text === route.deadLetter) {
     const place = nodeAt(node, ['deadLetter']) ?? nodeAt(node, ['from', 'queue']) ?? node;

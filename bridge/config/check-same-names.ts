@@ -16,9 +16,9 @@ export function checkSameNames(routes: readonly Ends[], root: Node, report: Repo
 type Queue = Pick<End, 'kind' | 'text' | 'broker' | 'levels' | 'node'> & { readonly deadLetters?: true };
 
 /**
- * To Artemis a queue and a topic of one name are one address: an MQTT subscriber of `chat/#` takes messages away from the
- * consumers of a queue `chat.y`, an MQTT publish lands in that queue, and a JMS topic subscription is refused (seen with
- * 2.40.0).
+ * To Artemis a queue and a topic of one name are one address: an MQTT subscriber of that name takes the queue's messages, an
+ * MQTT message to it goes to the queue and to no MQTT subscriber with a wildcard (seen with 2.40.0), and a subscription over
+ * AMQP can be refused.
  */
 function checkQueuesAndTopics(routes: readonly Ends[], root: Node, report: Report): void {
   const topics = new AddressSets<End>();

@@ -98,7 +98,9 @@ function checkCel(
     const advice =
       unknown === undefined
         ? error.message
-        : `"${unknown}" is not known here${didYouMean(unknown, known) || `; known: ${known.join(', ')}`}`;
+        : /^(?:null|true|false|none)$/i.test(unknown)
+          ? `"${unknown}" is written ${unknown.replace(/none/i, 'null').toLowerCase()} here`
+          : `"${unknown}" is not known here${didYouMean(unknown, known) || `; known: ${known.join(', ')}`}`;
     report.at(node, advice, { within: offset + error.offset });
     return undefined;
   }

@@ -25,6 +25,7 @@ export function parseDestination(kind: AddressKind, text: string): Template {
 
 function explain(kind: AddressKind, char: string): string {
   if (char === '/' && kind !== 'mqtt') return `the levels of a ${kind} are parted by ".", not "/"`;
+  if (char === '{' || char === '}') return 'a hole is written {name}, with single braces';
   const what = kind === 'mqtt' ? 'topic' : kind;
   return `${JSON.stringify(char)} cannot stand in the name of a ${what}: brokers give it a meaning of its own`;
 }

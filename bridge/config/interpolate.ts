@@ -64,8 +64,10 @@ function variable(source: string, offset: number, env: NodeJS.ProcessEnv): { val
   const value = Object.hasOwn(env, name) ? env[name] : undefined;
   if (value !== undefined && (value !== '' || fallback === undefined)) return { value, own: false };
   if (fallback !== undefined) return { value: fallback, own: true };
+  // Variables of the environment are in capitals by custom, captures in small letters.
+  const capture = /^[a-z]/.test(name) ? `; a capture is {${name}}, without "$"` : '';
   throw new InterpolationError(
-    `the environment variable ${name} is not set; set it, or write \${${name}:-default}`,
+    `the environment variable ${name} is not set; set it, or write \${${name}:-default}${capture}`,
     offset,
   );
 }

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import { didYouMean, slipFor } from './nearest.js';
+import { spelledValue } from './interpolate.js';
+import { meant, slipFor } from './nearest.js';
 import { deepestAt, type Node, nodeAt, type Path, type Report } from './source.js';
 
 /** A problem found by the schema, unions resolved to the branch that was meant. */
@@ -55,9 +56,21 @@ export function reportIssues(
   }
 }
 
+/** What to do in place of some keys that a broker does not have. */
+const ADVICE: Readonly<Record<string, string>> = {
+  port: 'a port stands in the url of its protocol: mqtt: mqtt://host:1883, amqp: amqp://host:5672, stomp: stomp://host:61613',
+  url: 'each protocol has a url of its own: mqtt: mqtt://host:1883, amqp: amqp://host:5672, stomp: stomp://host:61613',
+};
+
 function reportKey(key: string, known: readonly string[], parent: Node, report: Report): void {
   const offset = nodeAt(parent, [key])?.key ?? parent.start;
-  const advice = didYouMean(key, known) || `; known here: ${known.join(', ')}`;
+  const meantKey = meant(key, known);
+  const advice =
+    ADVICE[key] !== undefined && known.includes('host')
+      ? `; ${ADVICE[key]}`
+      : meantKey === undefined
+        ? `; known here: ${known.join(', ')}`
+        : `; did you mean "${meantKey}"?`;
   // A piece of a password that YAML takes for a key.
   const hidden =
     !report.shown.slice(offset).replace(/^["']/, '').startsWith(key) && report.text.includes(key);
@@ -76,6 +89,8 @@ const NEEDED: Readonly<Record<string, string>> = {
   from: 'a route has one source, for example from: { mqtt: "chat/{room}/messages" }',
   tests: 'it lists messages with what has to come out of them',
   to: 'a route has at least one destination, for example to: { queue: chat-archive }',
+  given: 'it is a message, for example given: { mqtt: chat/lobby/messages, body: hi }',
+  expect: 'it lists all that comes out, for example expect: [{ queue: chat-archive }]; [] for nothing',
 };
 
 /** The same, inside a `reply`. */
@@ -107,10 +122,10 @@ function explain(issue: Issue, node: Node): string {
     case 'invalid_type':
       if (issue.path.length === 0 && node.kind === 'scalar' && node.value === null)
         return 'the file is empty';
-      return `${subject} must be ${KINDS[issue.expected] ?? issue.expected}, not ${kindOf(node)}${hint([issue.expected], node)}`;
+      return `${subject} must be ${KINDS[issue.expected] ?? issue.expected}, not ${kindOf(node)}${hint([issue.expected], issue.path, node)}`;
     case 'wrong_kind': {
       const wanted = issue.expected.map((kind) => KINDS[kind] ?? kind).join(' or ');
-      return `${subject} must be ${wanted}, not ${kindOf(node)}${hint(issue.expected, node)}`;
+      return `${subject} must be ${wanted}, not ${kindOf(node)}${hint(issue.expected, issue.path, node)}`;
     }
     case 'invalid_value': {
       const values = issue.values.map(String);
@@ -118,7 +133,8 @@ function explain(issue: Issue, node: Node): string {
       const given = node.kind === 'scalar' && typeof node.value === 'string' ? node.value : undefined;
       if (given !== undefined && values.includes(given))
         return `${subject} must be ${wanted}, without quotes`;
-      return `${subject} must be ${wanted}${given === undefined ? '' : didYouMean(given, values)}`;
+      const value = given === undefined ? undefined : meant(given, values);
+      return `${subject} must be ${wanted}${value === undefined ? '' : `; did you mean "${value}"?`}`;
     }
     case 'too_small':
       return issue.origin === 'string' || issue.origin === 'array'
@@ -143,10 +159,26 @@ function kindOf(node: Node): string {
   return KINDS[typeof node.value] ?? typeof node.value;
 }
 
-/** The two slips that YAML makes easy. */
-function hint(expected: readonly string[], node: Node): string {
+/** Slips that YAML makes easy, and what the key wants. */
+function hint(expected: readonly string[], path: Path, node: Node): string {
+  const key = String(path.at(-1) ?? '');
+  const value = node.kind === 'scalar' ? node.value : undefined;
+  const text =
+    typeof value === 'string' && node.kind === 'scalar' && node.inserted === undefined ? value : '';
+  if (key === 'durable' && typeof value === 'boolean')
+    return '; it is the name of the subscription, for example durable: my-application';
+  if (expected.includes('object') || expected.includes('record') || expected.includes('array')) {
+    if (path.length === 1 && node.kind === 'list')
+      return '; its entries have their names as keys: example: { … }, without "-"';
+    const advice = NEEDED[key];
+    return advice === undefined ? '' : `; ${advice}`;
+  }
+  if (expected.includes('boolean') && /^(?:yes|on|y)$/i.test(text)) return '; write true';
+  if (expected.includes('boolean') && /^(?:no|off|n)$/i.test(text)) return '; write false';
+  if (expected.some((one) => one === 'number' || one === 'boolean') && spelledValue(text) !== undefined)
+    return '; leave out the quotes';
   if (!expected.includes('string')) return '';
   if (node.kind === 'map') return '; text that begins with { needs quotes: "{name}"';
-  if (node.kind === 'scalar' && node.value !== null) return '; put it in quotes';
+  if (node.kind === 'scalar' && value !== null) return '; put it in quotes';
   return '';
 }

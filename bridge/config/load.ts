@@ -3,6 +3,7 @@ import type { TlsOptions } from '../connectors/connector.js';
 import { buildConfig } from './build.js';
 import { checkAcrossRoutes } from './check-across-routes.js';
 import { checkBrokers } from './check-brokers.js';
+import { withoutSlippedKeys } from './check-indent.js';
 import { checkLoops } from './check-loops.js';
 import { checkReplies } from './check-replies.js';
 import { checkRoutes } from './check-routes.js';
@@ -73,7 +74,7 @@ async function check(
   readFile: ReadFile,
 ): Promise<{ readonly config: Config; readonly mapping: Mapping } | undefined> {
   const readText = async (path: string) => (await readFile(path)).toString('utf8');
-  const root = await interpolateTree(source, { env, readText }, report);
+  const root = withoutSlippedKeys(await interpolateTree(source, { env, readText }, report), report);
   const mapping = conform(mappingSchema, keysAt, root, report);
   if (mapping === undefined) return undefined;
   checkBrokers(mapping, root, report);

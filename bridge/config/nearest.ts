@@ -17,13 +17,61 @@ export function didYouMean(name: string, known: Iterable<string>): string {
   return found === undefined ? '' : `; did you mean "${found}"?`;
 }
 
+/** Words that other programs have for what a key or a value here says, in small letters. */
+const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
+  user: ['username'],
+  login: ['username'],
+  account: ['username'],
+  pass: ['password'],
+  passwd: ['password'],
+  filter: ['where', 'selector'],
+  condition: ['where'],
+  when: ['where'],
+  if: ['where'],
+  source: ['from'],
+  input: ['from', 'given'],
+  target: ['to'],
+  destination: ['to', 'queue'],
+  output: ['to', 'expect'],
+  expected: ['expect'],
+  dlq: ['deadLetter'],
+  headers: ['properties'],
+  jmstype: ['type'],
+  jmsxgroupid: ['group'],
+  groupid: ['group'],
+  payload: ['body'],
+  message: ['body'],
+  expiry: ['ttl'],
+  expiration: ['ttl'],
+  durablename: ['durable'],
+  subscription: ['durable'],
+  ssl: ['tls'],
+  protocol: ['via'],
+  connections: ['lanes'],
+  disabled: ['enabled'],
+  mosquitto: ['mqtt'],
+  emqx: ['mqtt'],
+  hivemq: ['mqtt'],
+  vernemq: ['mqtt'],
+  nanomq: ['mqtt'],
+  rabbitmq: ['mqtt'],
+  classic: ['activemq'],
+};
+
+/** The known key or value that was meant: the nearest in letters, or the one that another program calls so. */
+export function meant(name: string, known: readonly string[]): string | undefined {
+  const small = name.toLowerCase();
+  const synonyms = Object.hasOwn(SYNONYMS, small) ? (SYNONYMS[small] ?? []) : [];
+  return synonyms.find((one) => known.includes(one)) ?? nearest(name, known);
+}
+
 /** One of the names that looks like a slip for `wanted`: its own error says so, and what is missing need not be told too. */
 export function slipFor(
   wanted: string,
   names: Iterable<string>,
   known: readonly string[],
 ): string | undefined {
-  for (const name of names) if (!known.includes(name) && nearest(name, known) === wanted) return name;
+  for (const name of names) if (!known.includes(name) && meant(name, known) === wanted) return name;
   return undefined;
 }
 

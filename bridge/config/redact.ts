@@ -39,6 +39,9 @@ export function isSecretKey(key: string): boolean {
 /** A value that is one hole tells where a secret would be, and is none. */
 const ONE_HOLE = /^\{[^{}"']*\}$/;
 
+/** So is a variable; a default in it would be one. */
+const REFERENCE = /^\$\{(?:[A-Za-z_][A-Za-z0-9_]*|file:[^{}]*)\}$/;
+
 class Stars {
   readonly #text: string;
   readonly #chars: string[];
@@ -155,6 +158,7 @@ class Walk {
 
   #isSecret(name: string, value: Node, path: readonly string[]): boolean {
     const [section] = path;
+    if (isScalar(value) && REFERENCE.test(String(value.value))) return false;
     const inBroker =
       section !== undefined && nearest(section, ['brokers']) !== undefined && path.length === 2;
     // Whatever an unknown key of a broker holds may have been meant as its password.

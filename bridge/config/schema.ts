@@ -6,7 +6,7 @@ import { isSteeringProperty } from '../message/steering.js';
 import { ExpressionError, parseExpression } from '../routing/expression.js';
 import { PatternSyntaxError, parsePattern } from '../routing/pattern.js';
 import { parseTemplate, TemplateSyntaxError } from '../routing/template.js';
-import { problemOfChatUrl, problemOfHost, readBrokerUrl } from './address-url.js';
+import { problemOfChatUrl, problemOfHost, problemOfListenHost, readBrokerUrl } from './address-url.js';
 import { parseDestination } from './destination.js';
 import { DURATION, milliseconds } from './duration.js';
 import type { Path } from './source.js';
@@ -380,7 +380,7 @@ const route = z
 const http = z
   .strictObject({
     host: text('Address that the health and chat pages listen on.', (value) =>
-      message(problemOfHost(value)),
+      message(problemOfListenHost(value)),
     ).default('127.0.0.1'),
     port: z.int().min(0).max(65_535).default(8080).describe('0 takes any free port.'),
     chat: text('Where the chat page finds MQTT over WebSocket: ws://host:port or wss://.', (value) =>

@@ -110,6 +110,15 @@ const WORDS: readonly (readonly [RegExp, Words])[] = [
     () => `text that begins with | or > needs quotes, or its lines begin below this one; ${NEEDS_QUOTES}`,
   ],
   [
+    /^Block collections are not allowed within flow collections$/,
+    (text, offset) => {
+      const quote = /^["']/.exec(text.slice(offset))?.[0];
+      if (quote === undefined)
+        return 'a line break and indentation mean nothing between braces; put a comma, or close them';
+      return `the next ${quote} ends this text; put a text that holds ${quote} into the other quotes: ${quote === '"' ? "'…'" : '"…"'}`;
+    },
+  ],
+  [
     /^Missing , (?:or : )?between flow (map|sequence) items$/,
     (_text, _offset, [, what]) => `a comma is missing before this ${what === 'map' ? 'key' : 'entry'}`,
   ],
@@ -170,7 +179,7 @@ function inQuotes(text: string): string {
 function afterwards(before: string): string {
   const line = before.slice(before.lastIndexOf('\n') + 1).trimEnd();
   if (/[}\]]$/.test(line))
-    return 'this stands behind what is complete already: is the bracket before it too early?';
+    return 'a comma is missing before this, or the bracket in front of it closes too early';
   const quote = /(["'])$/.exec(line)?.[1];
   if (quote === undefined) return LOST;
   return `this text goes on behind its closing quote; put all of it in one pair of quotes, of the other kind: ${quote === '"' ? "'…'" : '"…"'}`;

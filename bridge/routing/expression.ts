@@ -1,6 +1,7 @@
 import { type ASTNode, Environment, EvaluationError, ParseError } from '@marcbachmann/cel-js';
 import { RE2JS } from 're2js';
 import { BridgeError } from '../errors.js';
+import { inWords } from './cel-words.js';
 
 /** CEL, the expression language of `where` and of the holes in templates (github.com/google/cel-spec). */
 
@@ -113,7 +114,10 @@ export function parseExpression(text: string): Expression {
       } catch (error) {
         if (error instanceof BridgeError) throw error;
         if (error instanceof EvaluationError && NOT_THERE.has(error.code)) return undefined;
-        throw new BridgeError('mapping-failed', `${JSON.stringify(text)}: ${firstLine(error)}`);
+        throw new BridgeError(
+          'mapping-failed',
+          `${JSON.stringify(text)}: ${inWords(firstLine(error), text, 0)}`,
+        );
       }
     },
   };
@@ -173,7 +177,10 @@ export function checkExpression(
       if (!MESSAGE_FIELDS.includes(name))
         throw new ExpressionError(`a message has no "${name}"; it has ${MESSAGE_FIELDS.join(', ')}`, offset);
   const { valid, type, error } = run.check();
-  if (!valid) throw new ExpressionError(firstLine(error), error?.range?.start ?? 0);
+  if (!valid) {
+    const offset = error?.range?.start ?? 0;
+    throw new ExpressionError(inWords(firstLine(error), text, offset), offset);
+  }
   if (USELESS.has(String(type)))
     throw new ExpressionError(
       `this gives ${String(type).replace(/^.*\./, '').toLowerCase()}, which cannot be used here`,
@@ -265,10 +272,8 @@ function parse(environment: Environment, text: string) {
     run = environment.parse(text);
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;
-    throw new ExpressionError(
-      firstLine(error),
-      Math.min(error.range?.start ?? 0, Math.max(0, text.length - 1)),
-    );
+    const offset = Math.min(error.range?.start ?? 0, Math.max(0, text.length - 1));
+    throw new ExpressionError(inWords(firstLine(error), text, error.range?.start ?? 0), offset);
   }
   for (const { pattern, offset } of constantPatterns(run.ast)) {
     try {
@@ -338,17 +343,7 @@ function fromCel(value: unknown): unknown {
   return value;
 }
 
-const EXPLAINED: readonly (readonly [RegExp, string])[] = [
-  [/^Unexpected token: EOF$/, 'the expression ends too early'],
-  [/^no such overload: (.+) (\S+) (.+)$/, 'there is no $1 $2 $3; string(…), int(…) and double(…) convert'],
-  [/^Exceeded max\w+ .*$/, 'the expression is longer or nested deeper than is taken here'],
-];
-
-/** The library's words for people; its messages go on with a drawing of the place. */
+/** The first line of the library's message; it goes on with a drawing of the place. */
 function firstLine(error: unknown): string {
-  const line = (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
-  const [pattern, words] = EXPLAINED.find(([known]) => known.test(line)) ?? [];
-  return pattern === undefined || words === undefined
-    ? line
-    : line.replace(/dyn<(\w+)>/g, '$1').replace(pattern, words);
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
 }

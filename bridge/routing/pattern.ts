@@ -51,7 +51,7 @@ export function parsePattern(kind: AddressKind, text: string): CapturePattern {
     if (capture === null) {
       const bad = forbiddenIn(kind, part);
       if (bad !== undefined)
-        throw new PatternSyntaxError(explainForbidden(kind, bad.char), offset + bad.offset);
+        throw new PatternSyntaxError(explainForbidden(kind, bad.char, part), offset + bad.offset);
       levels.push({ literal: part });
       return;
     }
@@ -96,7 +96,10 @@ function splitLevels(text: string, separator: string): { part: string; offset: n
   return parts;
 }
 
-function explainForbidden(kind: AddressKind, char: string): string {
+function explainForbidden(kind: AddressKind, char: string, part: string): string {
+  const name = /^\{([^{}]+?)(?:\.\.\.)?\}$/.exec(part)?.[1];
+  if (name !== undefined)
+    return `{${name}} cannot be the name of a capture: letters, digits and "_", no digit first`;
   if (char === '{' || char === '}') return 'a capture takes a whole level and is written {name} or {name...}';
   if (char === '+' || char === '*') return `${char} is written {name} here: a capture of one level`;
   if (char === '#' || char === '>') return `${char} is written {name...} here: a capture of all that is left`;
