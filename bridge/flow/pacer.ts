@@ -29,11 +29,11 @@ export class Pacer {
     });
   }
 
-  /** Sends everyone who waits away. */
-  stop(): void {
+  /** No more turns: everyone who waits may go at once, or is sent away. */
+  stop(mayGo: boolean): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    for (const { go } of this.#waiting.splice(0)) go(false);
+    for (const { go } of this.#waiting.splice(0)) go(mayGo);
   }
 
   /** A timer fires late rather than early; all whose time has come by then go together. */

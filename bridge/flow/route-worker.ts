@@ -97,10 +97,10 @@ export class RouteWorker {
     return { ...this.#counters, retried };
   }
 
-  /** What has not been sent yet is not sent any more. */
+  /** What waits for its turn stays with its source, or is sent at once if that has been told that it is accepted. */
   stop(): void {
     this.#stopping = true;
-    this.#pacer?.stop();
+    this.#pacer?.stop(this.route.config.delivery === 'at-most-once');
   }
 
   /** Resolves true when the message is safe: confirmed by every destination, kept as a dead letter, or not wanted. */

@@ -228,6 +228,19 @@ describe('limits', () => {
   });
 });
 
+describe('rate with delivery: at-most-once', () => {
+  it('sends on stop what waits for its turn: its source does not have it any more', async () => {
+    const broker = new MemoryBroker();
+    const flow = await start(broker, { limits: { rate: 0.001 }, delivery: 'at-most-once' });
+    const got = await subscribe(broker, ARCHIVE);
+    for (const n of [1, 2, 3]) broker.publish(chat('lobby', n));
+    await eventually(() => flow.routes()[0]?.received === 3);
+    await flow.stop(10_000);
+    expect(bodies(got)).toEqual([1, 2, 3]);
+    expect(flow.routes()[0]).toMatchObject({ delivered: 3, lost: 0 });
+  });
+});
+
 describe('copyProperties', () => {
   it('takes the properties of the message along; those of the rule go before', async () => {
     const broker = new MemoryBroker();
