@@ -1,7 +1,7 @@
 import type { Config, RouteConfig } from './config/config.js';
 import { deadLetterPlace } from './config/dead-letter-place.js';
 import type { Connection, Delivery, Endpoint, Protocol, Sink } from './connectors/connector.js';
-import { CONNECT, endpointOf } from './endpoints.js';
+import { connectOnce, endpointOf } from './endpoints.js';
 import { asBridgeError, BridgeError } from './errors.js';
 import { type DeadLetter, readDeadLetter } from './flow/dead-letter.js';
 import { isRequestRoute } from './flow/exchange.js';
@@ -211,7 +211,7 @@ async function openReader(
   { browse }: { readonly browse: boolean },
   stop: AbortSignal,
 ): Promise<Reader> {
-  const connection = await CONNECT.amqp(endpointFor(config, broker, 'amqp'), stop);
+  const connection = await connectOnce(endpointFor(config, broker, 'amqp'), stop);
   const pattern: AddressPattern = { kind: 'queue', levels: queue.split('.').map((literal) => ({ literal })) };
   let taken: Delivery[] = [];
   try {
@@ -263,7 +263,7 @@ class Sinks {
     const key = `${broker} over ${via}`;
     const known = this.#open.get(key);
     if (known !== undefined) return known.sink;
-    const connection = await CONNECT[via](endpointFor(this.config, broker, via), this.stop);
+    const connection = await connectOnce(endpointFor(this.config, broker, via), this.stop);
     const sink = await connection.sink({ sendTimeout: SEND_TIMEOUT, window: 1 });
     this.#open.set(key, { connection, sink });
     // A broker may answer a refusal with the end of the connection; the next message gets a new one.

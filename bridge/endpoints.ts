@@ -1,6 +1,6 @@
 import type { BrokerConfig } from './config/config.js';
 import { connectAmqp } from './connectors/amqp/connect.js';
-import type { Connect, Endpoint, Protocol } from './connectors/connector.js';
+import type { Connect, Connection, Endpoint, Protocol } from './connectors/connector.js';
 import { connectMqtt } from './connectors/mqtt/connect.js';
 import { connectStomp } from './connectors/stomp/connect.js';
 import { BridgeError } from './errors.js';
@@ -18,13 +18,27 @@ export const CONNECT: Readonly<Record<Protocol, Connect>> = {
   stomp: connectStomp,
 };
 
+/** One connection to the first of the broker's addresses that answers. @throws BridgeError as the connectors do, of the last one */
+export async function connectOnce(endpoint: Endpoint, stop: AbortSignal): Promise<Connection> {
+  const { others = [], ...first } = endpoint;
+  const connect = CONNECT[endpoint.protocol];
+  let failure: unknown;
+  for (const place of [first, ...others.map((other) => ({ ...first, ...other }))])
+    try {
+      return await connect(place, stop);
+    } catch (error) {
+      failure = error;
+    }
+  throw failure;
+}
+
 /** @throws BridgeError configuration-invalid when the broker does not offer the protocol */
 export function endpointOf(
   broker: BrokerConfig,
   protocol: Protocol,
   identity: Pick<Endpoint, 'clientId' | 'cleanSession'>,
 ): Endpoint {
-  const place = broker.endpoints.get(protocol);
+  const [place, ...others] = broker.endpoints.get(protocol) ?? [];
   if (place === undefined)
     throw new BridgeError('configuration-invalid', `broker ${broker.name} has no ${protocol} endpoint`);
   return {
@@ -32,6 +46,7 @@ export function endpointOf(
     brokerType: broker.type,
     protocol,
     ...place,
+    ...(others.length === 0 ? {} : { others }),
     ...(protocol === 'mqtt' ? { mqttVersion: broker.mqttVersion } : {}),
     ...(broker.username === undefined ? {} : { username: broker.username }),
     ...(broker.password === undefined ? {} : { password: broker.password }),

@@ -19,7 +19,7 @@ import type {
 } from './config.js';
 import { parseDestination } from './destination.js';
 import { milliseconds } from './duration.js';
-import { addressOf, brokerOf, KINDS, listOf, offersOf, protocolsOf, viaOf } from './resolve.js';
+import { addressOf, brokerOf, KINDS, listOf, offersOf, protocolsOf, urlsOf, viaOf } from './resolve.js';
 import type {
   BrokerInput,
   FromInput,
@@ -51,10 +51,10 @@ export function buildConfig(
 
 function buildBroker(name: string, broker: BrokerInput, tls: TlsOptions | undefined): BrokerConfig {
   const { type, mqttVersion, clientId, lanes, username, password } = broker;
-  const endpoints = new Map<Protocol, HostPort>();
+  const endpoints = new Map<Protocol, readonly [HostPort, ...HostPort[]]>();
   for (const protocol of protocolsOf(type)) {
-    const endpoint = endpointOf(broker, protocol, tls);
-    if (endpoint !== undefined) endpoints.set(protocol, endpoint);
+    const addresses = endpointsOf(broker, protocol, tls);
+    if (addresses !== undefined) endpoints.set(protocol, addresses);
   }
   return {
     name,
@@ -69,20 +69,20 @@ function buildBroker(name: string, broker: BrokerInput, tls: TlsOptions | undefi
   };
 }
 
-function endpointOf(
+function endpointsOf(
   broker: BrokerInput,
   protocol: Protocol,
   tls: TlsOptions | undefined,
-): HostPort | undefined {
-  const url = broker[protocol];
-  if (url !== undefined) {
+): readonly [HostPort, ...HostPort[]] | undefined {
+  const [first, ...others] = urlsOf(broker, protocol).map((url): HostPort => {
     const target = readBrokerUrl(protocol, url);
     if ('problem' in target) throw new Error(`a ${protocol} url was let through: ${target.problem}`);
     const { host, port } = target;
     return target.tls ? { host, port, tls: tls ?? {} } : { host, port };
-  }
+  });
+  if (first !== undefined) return [first, ...others];
   if (broker.host === undefined) return undefined;
-  return { host: broker.host, port: usualPort(protocol), ...optional('tls', tls) };
+  return [{ host: broker.host, port: usualPort(protocol), ...optional('tls', tls) }];
 }
 
 function buildRoute(name: string, route: RouteInput, mapping: Mapping): RouteConfig {

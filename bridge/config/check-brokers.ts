@@ -2,7 +2,7 @@ import type { Protocol } from '../connectors/connector.js';
 import { flavourOf } from '../connectors/flavours/flavour.js';
 import { readBrokerUrl } from './address-url.js';
 import { slipFor } from './nearest.js';
-import { protocolsOf } from './resolve.js';
+import { protocolsOf, urlsOf } from './resolve.js';
 import { type BrokerInput, keysAt, type Mapping } from './schema.js';
 import { type Node, nodeAt, type Report } from './source.js';
 
@@ -47,7 +47,10 @@ function checkBroker(broker: BrokerInput, node: Node & { kind: 'map' }, report: 
   if (tls === undefined) return;
   if ((tls.cert === undefined) !== (tls.key === undefined))
     report.add('error', keyOf('tls'), '"cert" and "key" belong together: give both or neither');
-  if (!has('host') && !PROTOCOLS.some((protocol) => asksForTls(protocol, broker[protocol])))
+  if (
+    !has('host') &&
+    !PROTOCOLS.some((protocol) => urlsOf(broker, protocol).some((url) => asksForTls(protocol, url)))
+  )
     report.add(
       'error',
       keyOf('tls'),
@@ -55,8 +58,7 @@ function checkBroker(broker: BrokerInput, node: Node & { kind: 'map' }, report: 
     );
 }
 
-function asksForTls(protocol: Protocol, url: string | undefined): boolean {
-  if (url === undefined) return false;
+function asksForTls(protocol: Protocol, url: string): boolean {
   const target = readBrokerUrl(protocol, url);
   return 'tls' in target && target.tls;
 }

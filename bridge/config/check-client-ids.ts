@@ -2,7 +2,7 @@ import type { Protocol } from '../connectors/connector.js';
 import { readBrokerUrl, usualPort } from './address-url.js';
 import { laneClientId, sourceClientId } from './client-ids.js';
 import type { Ends, SinkEnd, SourceEnd } from './ends.js';
-import { offersOf, viaOf } from './resolve.js';
+import { offersOf, urlsOf, viaOf } from './resolve.js';
 import type { BrokerInput, Mapping } from './schema.js';
 import { type Node, nodeAt, type Report } from './source.js';
 
@@ -85,7 +85,7 @@ function connectionsOf({ route, rule, from, to }: Ends, mapping: Mapping): Opene
 
 /** Host and port of a protocol; undefined when the file does not say or says it wrong. */
 function placeOf(broker: BrokerInput, via: Protocol): string | undefined {
-  const url = broker[via];
+  const [url] = urlsOf(broker, via);
   const target = url === undefined ? { host: broker.host, port: usualPort(via) } : readBrokerUrl(via, url);
   if ('problem' in target || target.host === undefined) return undefined;
   const host = target.host.toLowerCase();

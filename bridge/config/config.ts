@@ -48,8 +48,8 @@ export interface ExpectedMessage extends Address {
 export interface BrokerConfig {
   readonly name: string;
   readonly type: BrokerType;
-  /** Only the protocols that this type of broker offers. */
-  readonly endpoints: ReadonlyMap<Protocol, HostPort>;
+  /** Only the protocols that this type of broker offers; of each the addresses, to be tried in turn. */
+  readonly endpoints: ReadonlyMap<Protocol, readonly [HostPort, ...HostPort[]]>;
   readonly mqttVersion: MqttVersion;
   readonly username?: string;
   readonly password?: Secret;

@@ -27,7 +27,7 @@ function durablesOf({ routes, brokers }: Config) {
       from.kind === 'mqtt'
         ? `the MQTT session of client id ${clientId} on ${from.broker}`
         : `the durable subscription ${from.durable ?? ''} of client id ${clientId} on ${from.broker}`;
-    const place = [...broker.endpoints].map(([protocol, { host, port }]) => [protocol, host, port]);
+    const place = [...broker.endpoints].map(([protocol, [{ host, port }]]) => [protocol, host, port]);
     return [{ identity: JSON.stringify([place, from.kind === 'mqtt', clientId, from.durable]), words }];
   });
 }

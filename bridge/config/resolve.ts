@@ -1,7 +1,7 @@
 import type { BrokerType, Protocol } from '../connectors/connector.js';
 import { flavourOf } from '../connectors/flavours/flavour.js';
 import type { AddressKind } from '../message/address.js';
-import type { FromInput, ToInput } from './schema.js';
+import type { BrokerInput, FromInput, ToInput } from './schema.js';
 
 /** What a rule means where it says nothing: read by the checks and by build.ts alike. */
 
@@ -41,6 +41,12 @@ export function viaOf(
   if (side === 'from') return 'mqtt';
   const { writtenVia } = flavourOf(type).mqtt;
   return end.via ?? (writtenVia !== undefined && offers(writtenVia) ? writtenVia : 'mqtt');
+}
+
+/** The urls of a protocol, to be tried in turn; none where the `host` says where it is. */
+export function urlsOf(broker: Pick<BrokerInput, Protocol>, protocol: Protocol): readonly string[] {
+  const urls = broker[protocol];
+  return urls === undefined ? [] : typeof urls === 'string' ? [urls] : urls;
 }
 
 /** Whether a broker's keys say where it speaks a protocol. */

@@ -74,6 +74,9 @@ const name = (what: string) =>
 
 const some = (what: string) => z.string().min(1, `${what} must not be empty`);
 
+/** A broker and its standbys. */
+const MOST_URLS = 8;
+
 /** A day: longer waits are a mistake in the unit. */
 const LONGEST_WAIT = 86_400_000;
 /** A message of 256 MiB is the largest that MQTT can say. */
@@ -95,14 +98,21 @@ const duration = (longest: number) =>
       }),
   ]);
 
-const url = (protocol: Protocol) =>
-  text(
+const url = (protocol: Protocol) => {
+  const one = text(
     `Where it speaks ${protocol.toUpperCase()}: ${protocol}://host:port, or ${protocol}s:// for TLS.`,
     (value) => {
       const result = readBrokerUrl(protocol, value);
       return message('problem' in result ? result.problem : undefined);
     },
-  ).optional();
+  );
+  return z
+    .union([one, z.array(one).min(1, 'needs at least one url').max(MOST_URLS)])
+    .optional()
+    .describe(
+      `Where it speaks ${protocol.toUpperCase()}; of several urls, for a standby, each is tried in turn.`,
+    );
+};
 
 const tls = z
   .strictObject({

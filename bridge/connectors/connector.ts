@@ -27,6 +27,8 @@ export interface Endpoint {
   readonly host: string;
   readonly port: number;
   readonly tls?: TlsOptions;
+  /** Where else the same broker may be found (its standby), tried in turn. */
+  readonly others?: readonly Pick<Endpoint, 'host' | 'port' | 'tls'>[];
   readonly username?: string;
   readonly password?: Secret;
   /** MQTT client id, AMQP container id, STOMP client-id. The same after each reconnect and restart. */

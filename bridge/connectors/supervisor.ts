@@ -1,12 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { asBridgeError, BridgeError } from '../errors.js';
+import { asBridgeError, BridgeError, type ErrorCode } from '../errors.js';
 import type { Log } from '../observability/log.js';
 import type { ConnectionStatus } from '../status.js';
 import { Backoff } from './backoff.js';
 import type { Connect, Connection, Endpoint } from './connector.js';
 
 /** Milliseconds between attempts to connect. The ceiling is what a chat user waits at most after a broker is back. */
-const RECONNECT = { initial: 100, max: 5_000 };
+const RECONNECT = { initial: 100, max: 1_500 };
+
+/** The same after a refusal that somebody has to mend first: asked too often, a broker may lock the account. */
+const REFUSED = { initial: 250, max: 30_000 };
+const REFUSALS: ReadonlySet<ErrorCode> = new Set([
+  'authentication-failed',
+  'wrong-broker',
+  'subscription-refused',
+] satisfies ErrorCode[]);
 
 /** A connection that stayed up this long (ms) counts as stable: the next loss starts the backoff anew. */
 const STABLE = 10_000;
@@ -34,6 +42,10 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #stop = new AbortController();
   readonly #backoff = new Backoff(RECONNECT);
+  readonly #patience = new Backoff(REFUSED);
+  /** The addresses of the broker, and how many attempts have failed: each failure is the next one's turn. */
+  readonly #addresses: readonly Pick<Endpoint, 'host' | 'port' | 'tls'>[];
+  #turn = 0;
   #connection: Connection | undefined;
   #running: Promise<void> | undefined;
   #state: ConnectionStatus['state'] = 'connecting';
@@ -45,6 +57,8 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    const { host, port, tls, others = [] } = options.endpoint;
+    this.#addresses = [{ host, port, ...(tls === undefined ? {} : { tls }) }, ...others];
   }
 
   start(): void {
@@ -73,7 +87,7 @@ export class Supervisor {
       protocol: endpoint.protocol,
       state: this.#state,
       since: new Date(this.#since).toISOString(),
-      attempts: this.#state === 'up' ? 0 : this.#backoff.attempts,
+      attempts: this.#state === 'up' ? 0 : this.#attempts(),
       ...(this.#reason === undefined || this.#state === 'up'
         ? {}
         : { reason: { code: this.#reason.code, message: this.#reason.message } }),
@@ -87,17 +101,20 @@ export class Supervisor {
       const reason = await this.#liveOnce();
       if (signal.aborted) return;
       this.#fail(reason);
-      await delay(this.#backoff.next(), undefined, { signal }).catch(() => undefined);
+      const backoff = REFUSALS.has(reason.code) ? this.#patience : this.#backoff;
+      await delay(backoff.next(), undefined, { signal }).catch(() => undefined);
     }
   }
 
   /** One connection from its first byte to its end; resolves with the reason of the end. */
   async #liveOnce(): Promise<BridgeError> {
-    const { connect, endpoint, onUp, onDown } = this.#options;
+    const { connect, onUp, onDown } = this.#options;
+    const endpoint = this.#endpoint();
     let connection: Connection;
     try {
       connection = await connect(endpoint, this.#stop.signal);
     } catch (error) {
+      this.#turn++;
       return asBridgeError(error, 'connection-failed');
     }
     this.#connection = connection;
@@ -114,7 +131,10 @@ export class Supervisor {
       reason = asBridgeError(error, 'connection-failed');
     }
     const wasStable = upSince !== undefined && Date.now() - upSince > STABLE;
-    if (wasStable) this.#backoff.reset();
+    if (wasStable) {
+      this.#backoff.reset();
+      this.#patience.reset();
+    } else if (upSince === undefined) this.#turn++;
     const endedSoon = upSince !== undefined && !wasStable && !this.#replacing && endpoint.protocol === 'mqtt';
     this.#shortLives = endedSoon ? this.#shortLives + 1 : 0;
     this.#replacing = false;
@@ -132,6 +152,16 @@ export class Supervisor {
       `${reason.message} (${this.#shortLives} times soon after it was up; does another bridge use the client id ${JSON.stringify(clientId)}?)`,
       { cause: reason },
     );
+  }
+
+  #attempts(): number {
+    return this.#backoff.attempts + this.#patience.attempts;
+  }
+
+  /** The endpoint at the address whose turn it is. */
+  #endpoint(): Endpoint {
+    const { tls: _tls, others: _others, ...rest } = this.#options.endpoint;
+    return { ...rest, ...(this.#addresses[this.#turn % this.#addresses.length] ?? {}) };
   }
 
   #enter(state: ConnectionStatus['state']): void {
@@ -157,13 +187,12 @@ export class Supervisor {
       ...this.#fields(),
       code: reason.code,
       reason: reason.message,
-      attempts: this.#backoff.attempts,
+      attempts: this.#attempts(),
     });
   }
 
   #fields(): { connection: string; broker: string; protocol: string; host: string; port: number } {
-    const { name, endpoint } = this.#options;
-    const { broker, protocol, host, port } = endpoint;
-    return { connection: name, broker, protocol, host, port };
+    const { broker, protocol, host, port } = this.#endpoint();
+    return { connection: this.#options.name, broker, protocol, host, port };
   }
 }

@@ -27,7 +27,7 @@ describe('defaults', () => {
   it('are filled in for everything that a file leaves out', async () => {
     const { brokers, routes, http } = await configOf(route(PLAIN));
     expect(brokers.get('mq')).toMatchObject({ clientId: 'activemq-bridge', lanes: 4 });
-    expect([...(brokers.get('mq')?.endpoints ?? [])].map(([name, { port }]) => [name, port])).toEqual([
+    expect([...(brokers.get('mq')?.endpoints ?? [])].map(([name, [{ port }]]) => [name, port])).toEqual([
       ['mqtt', 1883],
       ['amqp', 5672],
       ['stomp', 61613],
@@ -95,7 +95,7 @@ describe('files that a mapping names', () => {
     });
     expect(asked).toEqual(['/etc/bridge/secret', '/etc/bridge/ca.pem']);
     expect(result.ok && result.config.brokers.get('mq')?.password?.reveal()).toBe('content');
-    expect(result.ok && result.config.brokers.get('mq')?.endpoints.get('mqtt')?.tls?.ca?.toString()).toBe(
+    expect(result.ok && result.config.brokers.get('mq')?.endpoints.get('mqtt')?.[0].tls?.ca?.toString()).toBe(
       'content\n',
     );
   });

@@ -101,6 +101,39 @@ describe('a supervisor', () => {
     expect(reasons[2]).toMatch(/3 times soon after it was up; does another bridge use the client id ".+"\?/);
   });
 
+  it('tries the addresses of a broker in turn, and stays with the one that answers', async () => {
+    const broker = new MemoryBroker();
+    const asked: string[] = [];
+    let alive = 'second';
+    const supervisor = new Supervisor({
+      name: 'lane',
+      endpoint: {
+        ...endpoint,
+        host: 'first',
+        others: [
+          { host: 'second', port: 1 },
+          { host: 'third', port: 2 },
+        ],
+      },
+      connect: (one, stop) => {
+        asked.push(`${one.host}:${one.port}`);
+        if (one.host !== alive) throw new BridgeError('connection-failed', `${one.host} is down`);
+        return broker.connect(one, stop);
+      },
+      log: silentLog,
+      onUp: async () => {},
+      onDown: () => {},
+    });
+    running.push(supervisor);
+    supervisor.start();
+    await eventually(() => supervisor.status().state === 'up');
+    expect(asked).toEqual(['first:0', 'second:1']);
+    alive = 'first';
+    broker.dropConnections();
+    await eventually(() => supervisor.status().state === 'up' && asked.at(-1) === 'first:0');
+    expect(asked).toEqual(['first:0', 'second:1', 'second:1', 'third:2', 'first:0']);
+  });
+
   it('does not come back after stop', async () => {
     const broker = new MemoryBroker();
     const { supervisor, events } = supervise(broker);
