@@ -49,6 +49,8 @@ export function createBridge(config: Config, log: Log): Bridge {
   let working: Promise<unknown> = Promise.resolve();
   const isStopping = () => state === 'draining' || state === 'stopped';
   const exchanges = new Exchanges();
+  /** What the durable sessions of rules that are gone may be subscribed to, in case they come back. Each took a reload to get here. */
+  const abandoned = new Map<string, readonly MqttSubscription[]>();
   for (const [name, routes] of sessionsOf(config, exchanges))
     sessions.set(name, createSession(name, routes, { config, log, former: [] }));
 
@@ -66,16 +68,21 @@ export function createBridge(config: Config, log: Log): Bridge {
     const kept = new Map([...sessions].filter(stays));
     const ending = [...sessions].filter(([name]) => !kept.has(name));
     const changes = changesBetween(rules, next, new Set(kept.keys()));
+    // Everything that can fail does so before anything ends: then the old rules go on.
+    const coming = new Map<string, Session>();
+    for (const [name, routes] of wanted) {
+      const former = sessions.get(name)?.flow.mayBeSubscribedTo() ?? abandoned.get(name) ?? [];
+      coming.set(name, kept.get(name) ?? createSession(name, routes, { config: next, log, former }));
+    }
     await Promise.all(ending.map(([, { flow }]) => flow.stop(deadline)));
     if (isStopping()) return changes;
     rules = next;
-    const before = sessions;
-    sessions = new Map();
-    for (const [name, routes] of wanted) {
-      const former = before.get(name)?.flow.mqttSubscriptions() ?? [];
-      const session = kept.get(name) ?? createSession(name, routes, { config: next, log, former });
-      sessions.set(name, session);
-      if (before.get(name) !== session) session.flow.start();
+    sessions = coming;
+    for (const [name, { flow }] of ending)
+      if (!coming.has(name)) abandoned.set(name, flow.mayBeSubscribedTo());
+    for (const [name, { flow }] of coming) {
+      abandoned.delete(name);
+      if (!kept.has(name)) flow.start();
     }
     return changes;
   };

@@ -9,7 +9,7 @@ import { plannerOf } from './flow/plan.js';
 import type { AddressPattern } from './message/address.js';
 import type { OutboundMessage } from './message/message.js';
 import { RouteTable } from './routing/route-table.js';
-import { brokerNamed, destinationName } from './sessions.js';
+import { brokerNamed, destinationName, duplicateNamespace } from './sessions.js';
 
 /** Which dead letters; without anything all of them. */
 export interface DeadLetterFilter {
@@ -24,6 +24,11 @@ export interface Handled {
   readonly problem?: string;
 }
 
+/** False when dead letters that stayed hide others behind them. */
+export interface Completeness {
+  readonly isComplete: boolean;
+}
+
 /** Dead letters that are taken at a time: what may be unsettled. */
 const BATCH = 500;
 /** Milliseconds for the confirm of a message that is sent after all. */
@@ -36,7 +41,12 @@ interface Place {
 
 /** The dead-letter queues of the rules, each once. A plain MQTT broker has none: there nothing can be read later. */
 export function deadLetterQueues(config: Config): readonly Place[] {
-  const places = config.routes.map((route) => deadLetterPlace(route, config.brokers));
+  const places = config.routes.flatMap((route) => [
+    deadLetterPlace(route, config.brokers),
+    ...(isRequestRoute(route)
+      ? [deadLetterPlace({ ...route, from: route.reply.from }, config.brokers, route.reply.to)]
+      : []),
+  ]);
   const queues = places.flatMap(({ broker, address }) =>
     address.kind === 'queue' ? [{ broker, queue: address.name }] : [],
   );
@@ -77,7 +87,7 @@ export function dropDeadLetters(
   filter: DeadLetterFilter,
   onHandled: (handled: Handled) => void,
   stop: AbortSignal,
-): Promise<void> {
+): Promise<Completeness> {
   return handleAll(config, filter, async () => undefined, onHandled, stop);
 }
 
@@ -91,15 +101,15 @@ export async function replayDeadLetters(
   filter: DeadLetterFilter,
   onHandled: (handled: Handled) => void,
   stop: AbortSignal,
-): Promise<void> {
+): Promise<Completeness> {
   const sinks = new Sinks(config, stop);
   const routes = new Map(config.routes.map((route) => [route.name, route]));
   try {
-    await handleAll(
+    return await handleAll(
       config,
       filter,
       async (letter) => {
-        const planned = sendsFor(letter, routes.get(letter.route));
+        const planned = sendsFor(letter, routes.get(letter.route), config);
         if ('problem' in planned) return planned.problem;
         for (const { broker, via, message } of planned.sends)
           await (await sinks.to(broker, via)).send(message);
@@ -120,7 +130,8 @@ async function handleAll(
   handle: (letter: DeadLetter) => Promise<string | undefined>,
   onHandled: (handled: Handled) => void,
   stop: AbortSignal,
-): Promise<void> {
+): Promise<Completeness> {
+  let isComplete = true;
   for (const place of deadLetterQueues(config)) {
     const reader = await openReader(config, place, filter, { browse: false }, stop);
     try {
@@ -137,11 +148,13 @@ async function handleAll(
         }
         // What stayed comes first again: only a batch without any can be followed by another.
         more = deliveries.length === BATCH && stayed === 0;
+        if (deliveries.length === BATCH && stayed > 0) isComplete = false;
       }
     } finally {
       await reader.close();
     }
   }
+  return { isComplete };
 }
 
 async function tryTo(
@@ -166,6 +179,7 @@ interface PlannedReplay {
 function sendsFor(
   letter: DeadLetter,
   route: RouteConfig | undefined,
+  config: Config,
 ): PlannedReplay | { readonly problem: string } {
   if (route === undefined) return { problem: `the file has no route "${letter.route}"` };
   if (isRequestRoute(route))
@@ -178,7 +192,8 @@ function sendsFor(
       ? new RouteTable(from.kind, [{ pattern: from.pattern, route }]).match(original.address.name)
       : [];
   if (match === undefined) return { problem: `the rule does not read ${letter.source} any more` };
-  const plan = plannerOf(route)(original, match.captures, {
+  const namespace = duplicateNamespace(route, config);
+  const plan = plannerOf(route, { namespace })(original, match.captures, {
     id: original.id ?? `ID:replay-${letter.time}`,
     now: Date.now(),
     redelivered: true,

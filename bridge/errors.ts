@@ -59,17 +59,20 @@ export class BridgeError extends Error {
   readonly details: readonly string[];
   /** How often a message was sent before it was refused for good; 0 for what was never sent. */
   readonly attempts: number;
+  /** True for a broker's own answer to a message; it may be another one later, when somebody has changed something there. */
+  readonly fromBroker: boolean;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { cause?: unknown; details?: readonly string[]; attempts?: number } = {},
+    options: { cause?: unknown; details?: readonly string[]; attempts?: number; fromBroker?: boolean } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.transient = TRANSIENT.has(code);
     this.details = options.details ?? [];
     this.attempts = options.attempts ?? 0;
+    this.fromBroker = options.fromBroker ?? false;
   }
 }
 

@@ -26,11 +26,11 @@ export type SessionRoutes = readonly [SessionRoute, ...SessionRoute[]];
 export class Exchanges {
   readonly #known = new Map<string, { readonly fingerprint: string; readonly exchange: Exchange }>();
 
-  of(route: RequestRoute): Exchange {
-    const now = fingerprint(route);
+  of(route: RequestRoute, namespace: string): Exchange {
+    const now = fingerprint(route, namespace);
     const known = this.#known.get(route.name);
     if (known?.fingerprint === now) return known.exchange;
-    const exchange = new Exchange(route);
+    const exchange = new Exchange(route, { namespace });
     this.#known.set(route.name, { fingerprint: now, exchange });
     return exchange;
   }
@@ -46,15 +46,18 @@ export class Exchanges {
  * route's requests.
  */
 export function sessionsOf(
-  { routes }: Config,
+  config: Config,
   exchanges: Exchanges,
 ): Map<string, [SessionRoute, ...SessionRoute[]]> {
   const groups = new Map<string, [SessionRoute, ...SessionRoute[]]>();
-  exchanges.keepOnly(new Set(routes.map(({ name }) => name)));
-  for (const route of routes) {
+  exchanges.keepOnly(new Set(config.routes.map(({ name }) => name)));
+  for (const route of config.routes) {
     if (!route.enabled) continue;
-    const exchange = isRequestRoute(route) ? exchanges.of(route) : undefined;
-    const plan = exchange === undefined ? plannerOf(route) : exchange.planRequest;
+    const exchange = isRequestRoute(route)
+      ? exchanges.of(route, duplicateNamespace(route, config))
+      : undefined;
+    const namespace = duplicateNamespace(route, config);
+    const plan = exchange === undefined ? plannerOf(route, { namespace }) : exchange.planRequest;
     const session: SessionRoute = {
       config: route,
       rule: route,
@@ -67,17 +70,25 @@ export function sessionsOf(
     if (group === undefined) groups.set(name, [session]);
     else group.push(session);
     if (exchange === undefined) continue;
-    const { config, outputs } = exchange.answers;
+    const { config: answers, outputs } = exchange.answers;
     const destinations = outputs.map(({ allows }) =>
       'pattern' in allows ? `${allows.pattern.kind} ${allows.pattern.text}` : `temporary ${allows.temporary}`,
     );
-    groups.set(config.name, [{ config, rule: route, outputs, destinations, plan: exchange.planAnswer }]);
+    groups.set(answers.name, [
+      { config: answers, rule: route, outputs, destinations, plan: exchange.planAnswer },
+    ]);
   }
   return groups;
 }
 
-/** What a destination is called in its rule: `topic rooms.{room}`. */
-export const destinationName = ({ kind, name }: ToConfig): string => `${kind} ${name.text}`;
+/** Bridges that share the work of a route mean the same message by one key; others, by chance of the same name, do not. */
+export function duplicateNamespace({ from }: RouteConfig, config: Config): string {
+  return from.share ?? brokerNamed(config, from.broker).clientId;
+}
+
+/** What a destination is called in its rule: `topic rooms.{room} on activemq`. */
+export const destinationName = ({ kind, name, broker }: ToConfig): string =>
+  `${kind} ${name.text} on ${broker}`;
 
 /** All that a session is made of. */
 export function fingerprintOf(routes: SessionRoutes, config: Config): string {

@@ -62,7 +62,9 @@ export async function deadLetters(
     }
   };
   const act = action === 'replay' ? replayDeadLetters : dropDeadLetters;
-  await act(config, options, onHandled, stop);
+  const { isComplete } = await act(config, options, onHandled, stop);
+  if (!isComplete)
+    complain('more dead letters stand behind those that stay; --reason and --route choose among them');
   say(`${handled} ${done}${stayed === 0 ? '' : `, ${stayed} stay`}`);
   return stayed === 0 ? EXIT.done : EXIT.failed;
 }

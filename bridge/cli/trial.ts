@@ -84,7 +84,7 @@ function verdictOf(
   const whyNot = () => reportOnWhere(route, captures, scopeOf(message, captures, ARRIVAL));
   try {
     const planner = isRequestRoute(route)
-      ? new Exchange(route, () => TRIAL_REPLY_ID).planRequest
+      ? new Exchange(route, { newId: () => TRIAL_REPLY_ID }).planRequest
       : plannerOf(route);
     const plan = planner(message, captures, { ...ARRIVAL, now: Date.now() });
     if (plan === undefined) return { kind: 'filtered', captures, where: whyNot() };
@@ -133,9 +133,15 @@ function reportOnWhere(
 }
 
 /** As the route's connector would hand it over. STOMP and MQTT 5 have no properties but text; nobody gets what steers a broker. */
-function asRead(config: Config, { from }: RouteConfig, message: Message, name: string): Message {
+function asRead(config: Config, { from }: RouteConfig, given: Message, name: string): Message {
+  let message = given;
   const isMqtt5 = from.via === 'mqtt' && config.brokers.get(from.broker)?.mqttVersion === 5;
   const { body } = message;
+  if (from.via === 'mqtt' && !isMqtt5) {
+    // MQTT 3.1.1 carries the body and nothing else.
+    const { replyTo: _replyTo, correlationId: _correlationId, ttl: _ttl, ...carried } = message;
+    message = { ...carried, properties: new Map() };
+  }
   const properties = [...message.properties]
     .filter(([property]) => !isSteeringProperty(property))
     .map(([property, value]): [string, PropertyValue] => [

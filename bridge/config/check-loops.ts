@@ -42,7 +42,7 @@ function answerSteps(
   });
 }
 
-/** Answers come to a place of their own: what another rule takes from there is no answer any more, nor is what it sends there one. */
+/** Answers come to a place of their own: what another rule takes from there is no answer any more. */
 function checkAnswers(
   rules: readonly Rule[],
   sources: AddressSets<Rule>,

@@ -1,17 +1,17 @@
 import type { AddressKind } from '../message/address.js';
 import { parsePattern } from '../routing/pattern.js';
-import { type Context, checkFrom, checkKeysFor, checkStompNames, contextOf } from './check-routes.js';
+import {
+  type Context,
+  checkBroker,
+  checkFrom,
+  checkKeysFor,
+  checkPropertyNames,
+  contextOf,
+} from './check-routes.js';
 import { checkTemplates } from './check-templates.js';
-import { addressOf, brokerOf, KINDS, listOf, offersOf, protocolsOf, viaOf } from './resolve.js';
-import type {
-  BrokerInput,
-  FromInput,
-  Mapping,
-  ReplyInput,
-  ReplyTargetInput,
-  RouteInput,
-  ToInput,
-} from './schema.js';
+import { answersOf } from './client-ids.js';
+import { addressOf, brokerOf, KINDS, listOf } from './resolve.js';
+import type { FromInput, Mapping, ReplyInput, ReplyTargetInput, RouteInput, ToInput } from './schema.js';
 import { type Node, nodeAt, type Report } from './source.js';
 
 /** What the `reply` of each route means, together with the route and the brokers. */
@@ -20,11 +20,15 @@ export function checkReplies(mapping: Mapping, root: Node, report: Report): void
   for (const [name, route] of Object.entries(mapping.routes)) {
     const node = nodeAt(root, ['routes', name, 'reply']);
     if (route.reply === undefined || node === undefined) continue;
-    if (Object.hasOwn(mapping.routes, `${name}.reply`))
+    const answers = answersOf(name);
+    const namesake = Object.entries(mapping.routes).find(
+      ([other, { from }]) => other === answers || from.connection === answers,
+    );
+    if (namesake !== undefined)
       report.add(
         'error',
         node.key ?? node.start,
-        `the answers are a route "${name}.reply"; rename the other route`,
+        `the answers are a route "${answers}" with a session of that name; rename ${namesake[0] === answers ? 'the other route' : `the connection of "${namesake[0]}"`}`,
       );
     checkReply(route, route.reply, node, context);
   }
@@ -49,6 +53,7 @@ function checkReply(route: RouteInput, reply: ReplyInput, node: Node, context: C
       node.key ?? node.start,
       'MQTT 3.1.1 carries no reply address: say under "replyTo" where an asker wants its answer, for example {body.replyTo}',
     );
+  checkRequests(route, reply, node, context);
   if (!listOf(route.to).some((end) => tellsId(end, context)))
     report.add(
       'error',
@@ -74,9 +79,46 @@ function saysNothing(from: FromInput | ToInput, { mapping }: Context): boolean {
   return addressOf(from)?.kind === 'mqtt' && version === '3.1.1';
 }
 
+/** What a service has to be told: which request it is, and where the answer is wanted. */
+function checkRequests(route: RouteInput, reply: ReplyInput, node: Node, context: Context): void {
+  const { report, known } = context;
+  const ends = listOf(route.to);
+  const hides = ends.find((to) => to.correlationId !== undefined && !asksFor(to.correlationId));
+  if (hides !== undefined && reply.id === undefined)
+    report.add(
+      'error',
+      node.key ?? node.start,
+      'the "correlationId" of "to" takes the place of the id by which an answer is known: leave it out, or say under "id" what an answer is known by',
+    );
+  const source = addressOf(reply.from);
+  const wanted = reply.replyTo === undefined ? undefined : addressOf(route.from)?.kind;
+  if (wanted !== undefined && !listOf(reply.to).some((target) => addressOf(target)?.kind === wanted))
+    report.add(
+      'error',
+      node.key ?? node.start,
+      `what "replyTo" gives is the name of ${wanted === 'mqtt' ? 'an MQTT topic' : `a ${wanted}`}, like the source of the route, and no place of "to" is one`,
+    );
+  if (source === undefined || source.kind === 'mqtt' || known === undefined) return;
+  const broker = brokerOf(reply.from, known);
+  const isOne = parsePattern(source.kind, source.text).captures.size === 0;
+  const told = ends.some(
+    (to) =>
+      to.replyTo !== undefined || asksFor(JSON.stringify(to)) || (isOne && brokerOf(to, known) === broker),
+  );
+  if (!told)
+    report.add(
+      'warning',
+      node.key ?? node.start,
+      `nothing tells a service where its answer is wanted: ${isOne ? '"to" is on another broker than the "from" of the answers' : 'the "from" of the answers is no single place'}; say "replyTo" in "to"`,
+    );
+}
+
+/** Whether a hole of a template is filled with the id of the request. */
+const asksFor = (text: string) => /\{[^}]*\breply\.id\b/.test(text);
+
 /** By itself as correlation id, or because the rule puts it somewhere. */
 function tellsId(to: ToInput, context: Context): boolean {
-  return !saysNothing(to, context) || JSON.stringify(to).includes('reply.id');
+  return !saysNothing(to, context) || asksFor(JSON.stringify(to));
 }
 
 function checkTarget(
@@ -110,10 +152,10 @@ function checkTarget(
   const kind: AddressKind | undefined = address?.kind ?? target.temporary;
   if (kind === undefined) return;
   checkKeysFor('to', kind, node, asker, context);
+  checkPropertyNames(kind, node, report);
   checkAsker(kind, asker, first, context);
-  const broker = brokerInputOf(asker, context);
-  if (broker !== undefined && viaOf('to', target, kind, broker.type, offersOf(broker)) === 'stomp')
-    checkStompNames(node.entries.get('properties'), report);
+  if (hasBroker(asker, context))
+    checkBroker('to', kind, { broker: asker.broker, via: target.via, queue: undefined }, node, context);
   if (address === undefined) {
     checkTemplates(node, ofAnswers && { captures: ofAnswers, more: ['request'] }, report);
     return;
@@ -136,9 +178,9 @@ function checkTemplatesOfTarget(
       checkTemplates({ ...node, entries: new Map([[key, value]]) }, { captures, more: ['request'] }, report);
 }
 
-function brokerInputOf(end: FromInput, { mapping, known }: Context): BrokerInput | undefined {
+function hasBroker(end: FromInput, { mapping, known }: Context): boolean {
   const broker = known && brokerOf(end, known);
-  return broker === undefined ? undefined : mapping.brokers[broker];
+  return broker !== undefined && Object.hasOwn(mapping.brokers, broker);
 }
 
 /** Answers go back over what the requests came over, and to the same broker. */
@@ -154,7 +196,4 @@ function checkAsker(kind: AddressKind, asker: FromInput, place: Node, context: C
         ? 'who asks over MQTT gets its answer over MQTT: write mqtt: here'
         : 'who asks over JMS gets its answer over JMS: write queue:, topic: or temporary: here',
     );
-  const type = brokerInputOf(asker, context)?.type;
-  if (kind !== 'mqtt' && type !== undefined && protocolsOf(type).length === 1)
-    report.add('error', place.key ?? place.start, 'the broker of the requests has no queues and topics');
 }

@@ -1,7 +1,8 @@
 import type { BrokerType, Protocol } from '../connectors/connector.js';
 import { flavourOf } from '../connectors/flavours/flavour.js';
 import { isReservedHeader } from '../connectors/flavours/stomp-headers.js';
-import type { AddressKind } from '../message/address.js';
+import { type AddressKind, takes } from '../message/address.js';
+import { isPropertyName } from '../message/property-name.js';
 import { parsePattern } from '../routing/pattern.js';
 import { checkTemplates, checkWhere, type Names } from './check-templates.js';
 import { milliseconds } from './duration.js';
@@ -132,7 +133,21 @@ function checkEnd(
   if (kind === undefined) return;
   checkReplyTo(kind, node, report);
   checkKeysFor(side, kind, node, end, context);
+  checkPropertyNames(kind, node, context.report);
   checkBroker(side, kind, end, node, context);
+}
+
+/** JMS takes Java identifiers, MQTT 5 any text. */
+export function checkPropertyNames(kind: AddressKind, node: MapNode, report: Report): void {
+  const properties = node.entries.get('properties');
+  if (kind === 'mqtt' || properties?.kind !== 'map') return;
+  for (const [name, value] of properties.entries)
+    if (name !== '' && !isPropertyName(name))
+      report.add(
+        'error',
+        value.key ?? value.start,
+        `"${name}" is no name that JMS takes: letters, digits, "_" and "$", no digit first, no word of selectors like "not"`,
+      );
 }
 
 /** Keys that have no effect for this kind of address; `broker` is where that is. */
@@ -183,10 +198,10 @@ function mqtt5Advice(end: HasBroker, { known, mapping }: Context): string | unde
     : `, and for mqtt in MQTT 5, which ${product} does not speak`;
 }
 
-function checkBroker(
+export function checkBroker(
   side: 'from' | 'to',
   kind: AddressKind,
-  end: FromInput | ToInput,
+  end: Pick<FromInput | ToInput, 'broker' | 'via' | 'queue'>,
   node: MapNode,
   context: Context,
 ): void {
@@ -268,7 +283,7 @@ function checkBroker(
 
 function warnOfCopies(
   kind: AddressKind,
-  end: FromInput | ToInput,
+  end: Pick<FromInput, 'queue'>,
   place: Node,
   type: BrokerType,
   report: Report,
@@ -305,6 +320,13 @@ function checkOptions(
   checkTemplates(nodeAt(node, ['orderBy']), names, report);
   checkTemplates(nodeAt(node, ['dedupe']), names, report);
   checkWhere(nodeAt(node, ['where']), names && { captures: names.captures }, report);
+  const rate = nodeAt(node, ['limits', 'rate']);
+  if (rate !== undefined && route.from.connection !== undefined)
+    report.add(
+      'warning',
+      rate.key ?? rate.start,
+      '"rate" holds up every route of this "connection", because they share one session; leave "connection" out here',
+    );
   const { initial, max } = route.retry;
   const retry = nodeAt(node, ['retry']);
   if (retry !== undefined && milliseconds(initial) > milliseconds(max))
@@ -318,7 +340,7 @@ function checkOptions(
           : '"initial" is longer than "max"',
     );
   const address = addressOf(route.from);
-  if (address?.kind === 'queue' && address.text === route.deadLetter) {
+  if (address?.kind === 'queue' && takes(parsePattern('queue', address.text), route.deadLetter)) {
     const place = nodeAt(node, ['deadLetter']) ?? nodeAt(node, ['from', 'queue']) ?? node;
     report.at(
       place,

@@ -16,7 +16,7 @@ function plain(this: unknown, key: string, value: unknown): unknown {
   if (original instanceof Secret) return original.reveal();
   if (Buffer.isBuffer(original)) return original.toString('base64');
   if (original instanceof Map) return [...original].sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
-  if (isParsed(original)) return original.text;
+  if (isParsed(original)) return 'kind' in original ? [original.kind, original.text] : original.text;
   return value;
 }
 

@@ -6,12 +6,13 @@ import type { Config, FromConfig } from './config.js';
  * collecting messages until somebody removes them.
  */
 export function leftBehind(old: Config, now: Config): string[] {
-  const kept = new Set(durablesOf(now).map(({ identity }) => identity));
+  // A clean session under the same client id ends the durable one.
+  const kept = new Set(durablesOf(now, 'any').map(({ identity }) => identity));
   const left = durablesOf(old).filter(({ identity }) => !kept.has(identity));
   return [...new Map(left.map(({ identity, words }) => [identity, words])).values()];
 }
 
-function durablesOf({ routes, brokers }: Config) {
+function durablesOf({ routes, brokers }: Config, which: 'durable' | 'any' = 'durable') {
   const sources = routes
     .filter(({ enabled }) => enabled)
     .flatMap(({ name, from, reply }): { readonly session: string; readonly from: FromConfig }[] => [
@@ -20,7 +21,8 @@ function durablesOf({ routes, brokers }: Config) {
     ]);
   return sources.flatMap(({ session, from }) => {
     const broker = brokers.get(from.broker);
-    const durable = from.kind === 'mqtt' ? from.session === 'durable' : from.durable !== undefined;
+    const durable =
+      from.kind === 'mqtt' ? which === 'any' || from.session === 'durable' : from.durable !== undefined;
     if (!durable || broker === undefined) return [];
     const clientId = sourceClientId(broker.clientId, session);
     const words =

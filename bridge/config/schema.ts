@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { Protocol } from '../connectors/connector.js';
 import type { AddressKind } from '../message/address.js';
-import { isPropertyName } from '../message/property-name.js';
 import { isSteeringProperty } from '../message/steering.js';
 import { ExpressionError, parseExpression } from '../routing/expression.js';
 import { PatternSyntaxError, parsePattern } from '../routing/pattern.js';
@@ -59,6 +58,19 @@ const template = (description: string) =>
   text(`${description} A template: {name}, {dotted.path} and {CEL expression} are filled in.`, (value) =>
     problemIn(() => parseTemplate(value)),
   );
+
+/** A template that tells messages apart: written without braces it would be the same for all of them. */
+const varying = (description: string) =>
+  text(`${description} A template: {name}, {dotted.path} and {CEL expression} are filled in.`, (value) => {
+    const problem = problemIn(() => parseTemplate(value));
+    if (problem !== undefined || parseTemplate(value).parts.some((part) => typeof part !== 'string'))
+      return problem;
+    return {
+      message: `this is the same text for every message; a field stands in braces, for example {${example(value)}}`,
+    };
+  });
+
+const example = (value: string) => (/^[A-Za-z_][\w.]*$/.test(value) ? value : 'body.id');
 
 const pattern = (kind: AddressKind, description: string) =>
   text(description, (value) => problemIn(() => parsePattern(kind, value)));
@@ -172,53 +184,59 @@ const via = z
 
 const SHARED = /^\$share\/([^/]*)\/?/;
 
+const readFrom = {
+  mqtt: text('MQTT topics: {name} captures one level, {name...} the rest.', (value) => {
+    const [shared, group] = SHARED.exec(value) ?? [];
+    if (shared === undefined) return problemIn(() => parsePattern('mqtt', value));
+    const right = JSON.stringify(value.slice(shared.length) || 'chat/{room}');
+    return {
+      message: `a shared subscription is written share: ${group || 'GROUP'}, mqtt: ${right}`,
+      offset: 0,
+    };
+  }).optional(),
+  queue: pattern(
+    'queue',
+    'JMS queue: {name} captures one level between dots, {name...} the rest.',
+  ).optional(),
+  topic: pattern(
+    'topic',
+    'JMS topic: {name} captures one level between dots, {name...} the rest.',
+  ).optional(),
+  broker: brokerName,
+  via,
+  qos: qos.describe('MQTT: quality of service asked for.'),
+  session: z
+    .enum(['durable', 'clean'])
+    .default('durable')
+    .describe('MQTT: durable gets what came while the bridge was away; clean does not.'),
+  selector: some('a selector').optional().describe('JMS selector, evaluated by the broker.'),
+  durable: name('a subscription').optional().describe('JMS topic: name of a durable subscription.'),
+};
+
 const from = z
   .strictObject({
-    mqtt: text('MQTT topics: {name} captures one level, {name...} the rest.', (value) => {
-      const [shared, group] = SHARED.exec(value) ?? [];
-      if (shared === undefined) return problemIn(() => parsePattern('mqtt', value));
-      const right = JSON.stringify(value.slice(shared.length) || 'chat/{room}');
-      return {
-        message: `a shared subscription is written share: ${group || 'GROUP'}, mqtt: ${right}`,
-        offset: 0,
-      };
-    }).optional(),
-    queue: pattern(
-      'queue',
-      'JMS queue: {name} captures one level between dots, {name...} the rest.',
-    ).optional(),
-    topic: pattern(
-      'topic',
-      'JMS topic: {name} captures one level between dots, {name...} the rest.',
-    ).optional(),
-    broker: brokerName,
-    via,
-    qos: qos.describe('MQTT: quality of service asked for.'),
-    session: z
-      .enum(['durable', 'clean'])
-      .default('durable')
-      .describe('MQTT: durable gets what came while the bridge was away; clean does not.'),
+    ...readFrom,
     connection: name('a connection')
       .optional()
       .describe('MQTT: routes with the same name here share one session.'),
     share: name('a group')
       .optional()
       .describe('MQTT: group of bridges of which one gets each message (a shared subscription).'),
-    selector: some('a selector').optional().describe('JMS selector, evaluated by the broker.'),
-    durable: name('a subscription').optional().describe('JMS topic: name of a durable subscription.'),
   })
   .meta({ description: 'Where messages come from: exactly one of mqtt, queue and topic.', ...ONE_ADDRESS });
+
+/** Answers go to the bridge that knows their requests: nothing is shared. */
+const replyFrom = z.strictObject(readFrom).meta({
+  description: 'Where answers come: a place of its own for this route, on any broker.',
+  ...ONE_ADDRESS,
+});
 
 const properties = z
   .record(
     text('Name of a property.', (value) => {
       if (isSteeringProperty(value))
         return { message: `a property "${value}" steers the broker; a rule cannot set it` };
-      return isPropertyName(value)
-        ? undefined
-        : {
-            message: `"${value}" is no name that JMS takes: letters, digits, "_" and "$", no digit first, no word of selectors like "not"`,
-          };
+      return value === '' ? { message: 'a property needs a name' } : undefined;
     }),
     template('Its value; a template that is just one hole keeps its type.'),
   )
@@ -292,15 +310,15 @@ const replyTarget = z
 
 const reply = z
   .strictObject({
-    from: from.describe('Where answers come: a place of its own for this route, on any broker.'),
+    from: replyFrom,
     to: z
       .union([replyTarget, z.array(replyTarget).min(1, 'needs at least one place')])
       .describe('The places that an asker may name for its answer; nothing goes anywhere else.'),
-    id: template('Which request an answer is to; by default its correlation id.').optional(),
-    replyTo: template(
+    id: varying('Which request an answer is to; by default its correlation id.').optional(),
+    replyTo: varying(
       'Where the asker wants its answer; by default what its message says (JMSReplyTo, MQTT 5 Response Topic).',
     ).optional(),
-    correlationId: template(
+    correlationId: varying(
       'What the asker calls its request; by default what its message says, else the message’s id.',
     ).optional(),
     within: duration(LONGEST_WAIT).default(30_000).describe('How long an answer may take.'),
@@ -358,7 +376,7 @@ const route = z
     where: text('Which messages to take: a CEL expression that is true or false.', (value) =>
       problemIn(() => parseExpression(value)),
     ).optional(),
-    orderBy: template('What must stay in order among itself; by default the source address.').optional(),
+    orderBy: varying('What must stay in order among itself; by default the source address.').optional(),
     inFlight: z
       .int()
       .min(1)
@@ -372,7 +390,7 @@ const route = z
         'at-most-once: a message is accepted at its source before it is sent; one that is in doubt is not sent again.',
       ),
     retry: retry.prefault({}),
-    dedupe: template(
+    dedupe: varying(
       'Of messages for which it gives the same text only the first is sent; remembers the last 10,000.',
     ).optional(),
     limits: limits.optional(),
@@ -480,7 +498,7 @@ export function keysAt(path: Path): readonly string[] {
   }
   if (section === 'brokers') return part === 'tls' ? of(tls) : of(broker);
   if (part === 'reply') {
-    if (path.includes('from')) return of(from);
+    if (path.includes('from')) return of(replyFrom);
     return path.includes('to') ? of(replyTarget) : of(reply);
   }
   if (part === 'from') return of(from);

@@ -63,6 +63,11 @@ export interface Source {
   grant(credit: number): void;
   /** Resolves when the broker has handed over all it has, as far as the credit goes; what is left of that is gone. AMQP only. */
   drain?(): Promise<void>;
+  /**
+   * Ends subscriptions of the session, and with them whatever still waits for them there. Resolves when the broker has confirmed;
+   * rejects when the connection ends before. MQTT only.
+   */
+  unsubscribe?(this: void, subscriptions: readonly MqttSubscription[]): Promise<void>;
   /** No further delivery after it resolves; those handed over can still be settled. Durable subscriptions stay. */
   stop(): Promise<void>;
 }
@@ -79,12 +84,7 @@ export interface Sink {
 }
 
 export type SourceSpec =
-  | {
-      readonly kind: 'mqtt';
-      readonly subscriptions: readonly MqttSubscription[];
-      /** What a durable session may be subscribed to from before: ended once the others are confirmed. */
-      readonly former?: readonly MqttSubscription[];
-    }
+  | { readonly kind: 'mqtt'; readonly subscriptions: readonly MqttSubscription[] }
   | {
       readonly kind: 'queue' | 'topic';
       readonly pattern: AddressPattern;

@@ -20,9 +20,17 @@ export interface DeadLetterReason {
   readonly id: string;
   /** The destination that it could not be delivered to, as the rule has it; without it, to none of them. */
   readonly destination?: string;
-  /** Leaves out what the message brought along besides its body: that may be what a broker refuses. */
-  readonly bare: boolean;
+  readonly extent: DeadLetterExtent;
 }
+
+/**
+ * How much a dead letter keeps. bare: not what the message brought along besides its body, since that may be what a broker refuses.
+ * cut: of that body only the beginning.
+ */
+export type DeadLetterExtent = 'whole' | 'bare' | 'cut';
+
+/** Bytes of a body that is cut. */
+export const LONGEST_CUT_BODY = 64 * 1024;
 
 /**
  * The message that says what could not be delivered and why: the original body, byte for byte, its properties, each under
@@ -31,6 +39,7 @@ export interface DeadLetterReason {
  * - `bridge_route`, `bridge_source` (kind and name of the address), `bridge_destination` (when it is of one destination alone);
  * - `bridge_reason` (an ErrorCode), `bridge_error` (its text), `bridge_attempts` (how often it was sent), `bridge_time` (ISO 8601);
  * - `bridge_body` when the body is no text and no bytes: what it is;
+ * - `bridge_body_bytes` when no broker took the whole body: how long it was, of which this is the beginning;
  * - `bridge_left_out`: the number of properties that were too large to keep.
  */
 export function deadLetterOf(message: Message, reason: DeadLetterReason, to: Address): OutboundMessage {
@@ -41,7 +50,7 @@ export function deadLetterOf(message: Message, reason: DeadLetterReason, to: Add
     )
     .filter(
       ([name, value], index) =>
-        !reason.bare &&
+        reason.extent === 'whole' &&
         index < MOST_PROPERTIES &&
         !name.startsWith(PREFIX) &&
         name.length <= LONGEST_TEXT &&
@@ -61,15 +70,20 @@ export function deadLetterOf(message: Message, reason: DeadLetterReason, to: Add
   tell('error', reason.error.message);
   tell('attempts', reason.error.attempts);
   tell('time', new Date(reason.now).toISOString());
+  // As bytes: whatever made the original impossible to carry, bytes are always possible.
+  const bytes =
+    typeof body === 'string' ? Buffer.from(body, 'utf8') : Buffer.isBuffer(body) ? body : body.bytes;
+  const isCut = reason.extent === 'cut' && bytes.length > LONGEST_CUT_BODY;
+  tell('body_bytes', isCut ? bytes.length : undefined);
   const isPlain = typeof body === 'string' || Buffer.isBuffer(body);
   tell('body', isPlain ? undefined : body.unsupported);
   const headers = Object.entries({ correlationId, type, group }).filter(
-    ([, text]) => text !== undefined && !reason.bare && text.length <= LONGEST_TEXT && !text.includes('\0'),
+    ([, text]) =>
+      text !== undefined && reason.extent === 'whole' && text.length <= LONGEST_TEXT && !text.includes('\0'),
   );
   return {
     to,
-    // As bytes: whatever made the original impossible to carry, bytes are always possible.
-    body: typeof body === 'string' ? Buffer.from(body, 'utf8') : Buffer.isBuffer(body) ? body : body.bytes,
+    body: isCut ? bytes.subarray(0, LONGEST_CUT_BODY) : bytes,
     properties,
     persistent: true,
     timestamp: message.timestamp ?? reason.now,
@@ -107,7 +121,8 @@ export function readDeadLetter(message: Message): DeadLetter | undefined {
   const source = told('source');
   if (route === undefined || source === undefined) return undefined;
   const destination = told('destination');
-  const original = told('body') === undefined ? originalOf(message, source) : undefined;
+  const isWhole = told('body') === undefined && told('body_bytes') === undefined;
+  const original = isWhole ? originalOf(message, source) : undefined;
   return {
     route,
     source,

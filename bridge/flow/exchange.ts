@@ -14,7 +14,7 @@ import { RouteTable } from '../routing/route-table.js';
 import { renderTemplate, type Scope } from '../routing/template.js';
 import { type Arrival, mapContents, scopeOf } from './mapping.js';
 import { PendingRequests } from './pending-requests.js';
-import { type Asked, type Plan, type Planner, plannerOf } from './plan.js';
+import { type Asked, destinationLimit, type Plan, type Planner, plannerOf } from './plan.js';
 
 /** A rule whose messages are requests. */
 export type RequestRoute = RouteConfig & { readonly reply: ReplyConfig };
@@ -41,6 +41,14 @@ interface Asker {
   readonly captures: ReadonlyMap<string, string>;
 }
 
+export interface ExchangeOptions {
+  readonly namespace?: string;
+  readonly newId?: () => string;
+}
+
+/** Characters of a name or an id that is kept for the time of a request. */
+const LONGEST_KEPT = 1_000;
+
 /**
  * Request and reply through the bridge: a request goes on with an id of the bridge's own in place of the asker's, and the
  * answer that names this id goes to where the asker wanted it, if the rule allows that place. The asker's address never leaves the
@@ -50,10 +58,11 @@ export class Exchange {
   readonly #route: RequestRoute;
   readonly #pending: PendingRequests<Request>;
   readonly #allowed: RouteTable<number>[];
+  readonly #admit: (to: Address) => void;
   readonly planRequest: Planner;
 
-  /** `newId` makes the ids of requests; given only for dry runs. */
-  constructor(route: RequestRoute, newId?: () => string) {
+  /** `newId` makes the ids of requests; given only for dry runs. `namespace`: see `PlannerOptions`. */
+  constructor(route: RequestRoute, { namespace = '', newId }: ExchangeOptions = {}) {
     const { reply } = route;
     this.#route = route;
     this.#pending = new PendingRequests(reply.pending, reply.within, newId);
@@ -68,7 +77,11 @@ export class Exchange {
           ),
         ),
     );
-    this.planRequest = plannerOf(route, (message, scope, arrival) => this.#ask(message, scope, arrival));
+    this.planRequest = plannerOf(route, {
+      namespace,
+      ask: (message, scope, arrival) => this.#ask(message, scope, arrival),
+    });
+    this.#admit = destinationLimit(route.limits.destinations);
   }
 
   /** The route that brings the answers back: `NAME.reply`. It sends to the places of `reply.to`, in their order. */
@@ -116,6 +129,8 @@ export class Exchange {
     const { reply } = this.#route;
     const asker = this.#askerOf(message, scope);
     const correlationId = text(reply, 'correlationId', scope) ?? message.correlationId ?? message.id;
+    mayBeKept('its correlation id', correlationId);
+    mayBeKept('the name of its source', message.address.name);
     const id = this.#pending.open(
       {
         topic: message.address.name,
@@ -137,8 +152,13 @@ export class Exchange {
     const address: Address | undefined =
       written === undefined ? message.replyTo : { kind: this.#route.from.kind, name: written };
     if (address === undefined) return undefined;
+    mayBeKept('its reply address', address.name);
     const asker = this.#allow(address);
-    if (asker !== undefined) return asker;
+    if (asker !== undefined) {
+      // A temporary one is gone with its asker.
+      if (!address.temporary) this.#admit(address);
+      return asker;
+    }
     throw new BridgeError(
       'destination-refused',
       `the message wants its answer at ${address.temporary ? 'temporary ' : ''}${describeAddress(address)}, which no reply.to of the rule allows`,
@@ -198,12 +218,27 @@ function requestFields({ topic, correlationId }: Request): ReadonlyMap<string, s
 }
 
 /**
+ * Wildcards; what Classic takes for more than one name, for an option or for a wildcard in JMS; what ends the connection on some
+ * broker (MQTT 3.1.1, 1.5.3).
+ */
+const UNSAFE_IN_MQTT = /[+#,?*>\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]/u;
+
+/** @throws BridgeError `limit-exceeded`: thousands of requests wait at a time */
+function mayBeKept(what: string, text: string | undefined): void {
+  if (text !== undefined && text.length > LONGEST_KEPT)
+    throw new BridgeError(
+      'limit-exceeded',
+      `${what} has ${text.length} characters; a request with more than ${LONGEST_KEPT} is not kept`,
+    );
+}
+
+/**
  * Holds nothing that a broker would take for more than a name: on JMS every level is as the bridge itself would write it. With an open
  * beginning it must not be one that brokers keep for themselves either.
  */
 function isPlain({ kind, name }: Address, openBeginning: boolean): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL ends a connection (MQTT 3.1.1, 1.5.3)
-  if (kind === 'mqtt') return !/[+#\u0000]/.test(name);
+  if (kind === 'mqtt')
+    return !UNSAFE_IN_MQTT.test(name) && (!openBeginning || keepBeginning(name, 0) === name);
   const asWritten = name.split('.').every((level) => encodeLevel(decodeLevel(level)) === level);
   return asWritten && (!openBeginning || keepBeginning(name, 0) === name);
 }

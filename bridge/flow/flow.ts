@@ -7,6 +7,7 @@ import type {
   Endpoint,
   MqttSubscription,
   Source,
+  SourceSpec,
 } from '../connectors/connector.js';
 import { Supervisor } from '../connectors/supervisor.js';
 import { asBridgeError } from '../errors.js';
@@ -18,10 +19,13 @@ import type { ConnectionStatus, RouteStatus } from '../status.js';
 import type { Lanes } from './lanes.js';
 import { bodySize } from './mapping.js';
 import { type FlowRoute, RouteWorker } from './route-worker.js';
-import { subscriptionsFor } from './subscriptions.js';
+import { sourceSpecOf } from './subscriptions.js';
 import { Window } from './window.js';
 
 export type { FlowRoute } from './route-worker.js';
+
+/** Milliseconds without a message, and with room for one, after which nothing waits any more in a session on its broker. */
+const IDLE = 5_000;
 
 export interface FlowOptions {
   readonly name: string;
@@ -31,14 +35,15 @@ export interface FlowOptions {
   readonly connect: Connect;
   /** Every set of lanes that the routes use, once each. */
   readonly lanes: readonly Lanes[];
-  /** What other rules had the session subscribed to. */
+  /** What the session may be subscribed to from other rules. */
   readonly former?: readonly MqttSubscription[];
+  /** Milliseconds; see `IDLE`. */
+  readonly idle?: number;
   readonly log: Log;
 }
 
 interface OpenSource {
   readonly source: Source;
-  readonly table: RouteTable<RouteWorker>;
   /** Credit that it has not used yet. */
   credit: number;
   /** Deliveries of it that are not settled yet. */
@@ -52,21 +57,25 @@ interface OpenSource {
  */
 export class Flow {
   readonly #options: FlowOptions;
-  readonly #source: Supervisor;
+  readonly #supervisor: Supervisor;
   readonly #workers: readonly [RouteWorker, ...RouteWorker[]];
-  readonly #limit: number;
+  readonly #table: RouteTable<RouteWorker>;
+  readonly #spec: SourceSpec;
   readonly #window: Window;
   /** Deliveries are accepted before their messages are sent. */
   readonly #atMostOnce: boolean;
   readonly #idPrefix = `ID:bridge-${randomBytes(6).toString('hex')}-`;
   #sequence = 0;
-  #sources: readonly OpenSource[] = [];
+  #open: OpenSource | undefined;
   #granted = false;
   #grantScheduled = false;
   #outstanding = 0;
+  /** Subscriptions of former rules that still bring what had waited for them. */
+  #former: readonly MqttSubscription[];
+  #idleTimer: NodeJS.Timeout | undefined;
   #stopping = false;
   #stopped: Promise<void> | undefined;
-  #idle: (() => void) | undefined;
+  #drained: (() => void) | undefined;
   #toldOfUnmatched = false;
 
   constructor(options: FlowOptions) {
@@ -74,30 +83,38 @@ export class Flow {
     const [first, ...rest] = options.routes;
     const worker = (route: FlowRoute) => new RouteWorker(route, options.log);
     this.#workers = [worker(first), ...rest.map(worker)];
-    this.#limit = Math.min(...options.routes.map(({ config }) => config.inFlight));
-    this.#window = new Window(this.#limit);
+    const limit = Math.min(...options.routes.map(({ config }) => config.inFlight));
+    this.#window = new Window(limit);
     this.#atMostOnce = first.config.delivery === 'at-most-once';
-    this.#source = new Supervisor({
+    this.#spec = sourceSpecOf(this.#workers, limit);
+    this.#table = new RouteTable(
+      this.#spec.kind,
+      this.#workers.map((one) => ({ pattern: one.route.config.from.pattern, route: one })),
+    );
+    this.#former = withoutAll(options.former ?? [], this.#subscriptions());
+    this.#supervisor = new Supervisor({
       name: `${options.name} from ${options.endpoint.broker} over ${options.endpoint.protocol}`,
       endpoint: options.endpoint,
       connect: options.connect,
       log: options.log,
       onUp: (connection) => this.#subscribe(connection),
       onDown: () => {
-        this.#sources = [];
+        this.#open = undefined;
         this.#granted = false;
+        clearTimeout(this.#idleTimer);
       },
     });
   }
 
   start(): void {
     for (const lanes of this.#options.lanes) lanes.start();
-    this.#source.start();
+    this.#supervisor.start();
   }
 
   /** A lane has come up: with all of them open, the source may begin. */
   laneOpened(): void {
     this.#grantWhenReady();
+    this.#grantSoon();
   }
 
   /** No more deliveries, settle what is in flight (for at most `deadline` ms), close the lanes, then the source. */
@@ -108,6 +125,7 @@ export class Flow {
 
   async #stop(deadline: number): Promise<void> {
     this.#stopping = true;
+    clearTimeout(this.#idleTimer);
     for (const worker of this.#workers) worker.stop();
     const drained = this.#drain();
     const timeout = new AbortController();
@@ -117,20 +135,20 @@ export class Flow {
     ]);
     timeout.abort();
     await Promise.all(this.#options.lanes.map((lanes) => lanes.stop()));
-    await this.#source.stop();
+    await this.#supervisor.stop();
   }
 
-  /** What the session is subscribed to over MQTT. */
-  mqttSubscriptions(): readonly MqttSubscription[] {
-    return this.#subscriptions().flatMap(({ spec }) => (spec.kind === 'mqtt' ? spec.subscriptions : []));
+  /** What the session on the broker may be subscribed to, by these rules and by former ones. */
+  mayBeSubscribedTo(): readonly MqttSubscription[] {
+    return [...this.#subscriptions(), ...this.#former];
   }
 
-  #subscriptions() {
-    return subscriptionsFor(this.#workers, this.#limit, this.#options.former);
+  #subscriptions(): readonly MqttSubscription[] {
+    return this.#spec.kind === 'mqtt' ? this.#spec.subscriptions : [];
   }
 
   connections(): ConnectionStatus[] {
-    return [this.#source.status(), ...this.#options.lanes.flatMap((lanes) => lanes.status())];
+    return [this.#supervisor.status(), ...this.#options.lanes.flatMap((lanes) => lanes.status())];
   }
 
   routes(): RouteStatus[] {
@@ -150,51 +168,45 @@ export class Flow {
   }
 
   async #drain(): Promise<void> {
-    await Promise.all(this.#sources.map(({ source }) => source.stop().catch(() => undefined)));
+    await this.#open?.source.stop().catch(() => undefined);
     if (this.#outstanding === 0) return;
     await new Promise<void>((resolve) => {
-      this.#idle = resolve;
+      this.#drained = resolve;
     });
   }
 
   async #subscribe(connection: Connection): Promise<void> {
-    const opened: OpenSource[] = [];
-    for (const { spec, readers } of this.#subscriptions()) {
-      const table = new RouteTable(
-        spec.kind,
-        readers.map((worker) => ({ pattern: worker.route.config.from.pattern, route: worker })),
-      );
-      // It may hand over nothing before it has credit, and gets that only below.
-      const open: OpenSource = {
-        source: await connection.source(spec, (delivery) => this.#take(delivery, open)),
-        table,
-        credit: 0,
-        outstanding: 0,
-      };
-      opened.push(open);
-    }
-    this.#sources = opened;
+    // It hands over nothing before it has credit, and gets that only below.
+    const open: OpenSource = {
+      source: await connection.source(this.#spec, (delivery) => this.#take(delivery, open)),
+      credit: 0,
+      outstanding: 0,
+    };
+    this.#open = open;
     this.#grantWhenReady();
+    this.#watchForIdleness();
   }
 
   #grantWhenReady(): void {
-    if (this.#granted || this.#stopping || this.#sources.length === 0) return;
-    if (!this.#options.lanes.every((lanes) => lanes.allOpen)) return;
+    if (this.#granted || this.#stopping || this.#open === undefined || !this.#lanesAreOpen()) return;
     this.#granted = true;
     this.#grant();
   }
 
-  /** Lets each source have its share of the window. What a lost source left in flight takes its place until it is sent. */
+  #lanesAreOpen(): boolean {
+    return this.#options.lanes.every((lanes) => lanes.allOpen);
+  }
+
+  /** Lets the source fill the window. What a lost source left in flight takes its place until it is sent. */
   #grant(): void {
-    if (this.#stopping || !this.#granted) return;
-    const alive = this.#sources.reduce((sum, { outstanding }) => sum + outstanding, 0);
-    const share = Math.ceil((this.#window.size - (this.#outstanding - alive)) / this.#sources.length);
-    for (const open of this.#sources) {
-      const missing = share - open.credit - open.outstanding;
-      if (missing <= 0) continue;
-      open.credit += missing;
-      open.source.grant(missing);
-    }
+    const open = this.#open;
+    if (this.#stopping || !this.#granted || open === undefined) return;
+    // What is accepted before it is sent should not wait here for a destination that is down.
+    if (this.#atMostOnce && !this.#lanesAreOpen()) return;
+    const missing = this.#window.size - this.#outstanding - open.credit;
+    if (missing <= 0) return;
+    open.credit += missing;
+    open.source.grant(missing);
   }
 
   #take(delivery: Delivery, open: OpenSource): void {
@@ -202,8 +214,9 @@ export class Flow {
     open.credit--;
     open.outstanding++;
     this.#outstanding++;
+    this.#idleTimer?.refresh();
     if (this.#atMostOnce) delivery.settle('accepted');
-    void this.#deliver(delivery, open.table)
+    void this.#deliver(delivery)
       .catch((cause: unknown) => {
         const { message } = asBridgeError(cause, 'mapping-failed');
         this.#options.log.error('delivery failed, it stays with its broker', { reason: message });
@@ -213,7 +226,7 @@ export class Flow {
         open.outstanding--;
         this.#outstanding--;
         if (safe && !this.#atMostOnce) delivery.settle('accepted');
-        if (this.#outstanding === 0) this.#idle?.();
+        if (this.#outstanding === 0) this.#drained?.();
         this.#grantSoon();
       });
     this.#grantSoon();
@@ -230,9 +243,9 @@ export class Flow {
   }
 
   /** Hands the message to every route that matches; resolves true when it is safe with each. */
-  async #deliver({ message, redelivered }: Delivery, table: RouteTable<RouteWorker>): Promise<boolean> {
+  async #deliver({ message, redelivered }: Delivery): Promise<boolean> {
     const arrival = { id: `${this.#idPrefix}${++this.#sequence}`, now: Date.now(), redelivered };
-    const matches = table.match(message.address.name);
+    const matches = this.#table.match(message.address.name);
     if (matches.length === 0) this.#tellOfUnmatched(message);
     const done = await Promise.all(
       matches.map(async ({ route: worker, captures }) => {
@@ -244,16 +257,49 @@ export class Flow {
     return done.every((safe) => safe);
   }
 
-  /** A durable session keeps the subscriptions that other rules made, and what came by them. */
+  /** A durable session keeps the subscriptions that other rules made, and a subscription for several routes can take in more than they. */
   #tellOfUnmatched({ address }: Message): void {
     if (this.#toldOfUnmatched) return;
     this.#toldOfUnmatched = true;
     this.#options.log.warn(
-      'messages that no rule takes, from subscriptions of former rules, are accepted and forgotten',
-      {
-        session: this.#options.name,
-        from: describeAddress(address),
-      },
+      'messages that no rule takes are accepted and forgotten: a subscription is wider than its rules, or from former rules',
+      { session: this.#options.name, from: describeAddress(address) },
     );
   }
+
+  /**
+   * The end of a subscription makes brokers throw away what waits for it in the session. So a former one ends only after it has
+   * brought nothing for a while, although there was room for it.
+   */
+  #watchForIdleness(): void {
+    clearTimeout(this.#idleTimer);
+    const { unsubscribe } = this.#open?.source ?? {};
+    if (this.#former.length === 0 || unsubscribe === undefined) return;
+    const ended = this.#former;
+    this.#idleTimer = setTimeout(() => {
+      const isIdle = this.#granted && this.#outstanding === 0 && (this.#open?.credit ?? 0) > 0;
+      if (!isIdle) {
+        this.#idleTimer?.refresh();
+        return;
+      }
+      unsubscribe(ended).then(
+        () => {
+          this.#former = [];
+        },
+        // The connection is gone; the next one tries again.
+        () => undefined,
+      );
+    }, this.#options.idle ?? IDLE).unref();
+  }
+}
+
+function withoutAll(
+  some: readonly MqttSubscription[],
+  others: readonly MqttSubscription[],
+): readonly MqttSubscription[] {
+  const textOf = ({ pattern, share }: MqttSubscription) => JSON.stringify([pattern.levels, share]);
+  const excluded = new Set(others.map(textOf));
+  return [...new Map(some.map((one) => [textOf(one), one])).entries()]
+    .filter(([text]) => !excluded.has(text))
+    .map(([, one]) => one);
 }

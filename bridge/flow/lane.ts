@@ -153,7 +153,8 @@ export class Lane {
 
   #mayRepeat(entry: Entry, error: BridgeError): boolean {
     if (error.transient) return !(this.#options.atMostOnce && IN_DOUBT.has(error.code));
-    return ++entry.refusals < this.#options.retry.attempts;
+    // What the bridge itself finds wrong with a message will not get better.
+    return error.fromBroker && ++entry.refusals < this.#options.retry.attempts;
   }
 
   #sendAgain(entry: Entry, error: BridgeError, alone: boolean): void {
@@ -202,7 +203,13 @@ export class Lane {
 }
 
 function afterAttempts(error: BridgeError, { attempts }: Entry): BridgeError {
-  return new BridgeError(error.code, error.message, { cause: error.cause, details: error.details, attempts });
+  const { code, message, cause, details, fromBroker } = error;
+  return new BridgeError(code, message, {
+    cause,
+    details,
+    fromBroker,
+    attempts: fromBroker ? attempts : attempts - 1,
+  });
 }
 
 /** Artemis answers a forbidden MQTT 3.1.1 publish like this, and Classic an AMQP message over its limit. */

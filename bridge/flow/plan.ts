@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { RouteConfig } from '../config/config.js';
 import { asBridgeError, BridgeError } from '../errors.js';
-import { describeAddress } from '../message/address.js';
+import { type Address, describeAddress } from '../message/address.js';
 import type { Message, OutboundMessage } from '../message/message.js';
 import type { Scope } from '../routing/template.js';
 import {
@@ -45,13 +45,17 @@ export interface Asked extends Defaults {
   readonly variables: ReadonlyMap<string, unknown>;
 }
 
-/** The planner of a rule; `ask` is called for each message that the rule takes, if they are requests. It remembers the names that it has made, when the rule limits how many there may be. */
-export function plannerOf(
-  route: RouteConfig,
-  ask?: (message: Message, scope: Scope, arrival: Arrival) => Asked,
-): Planner {
+export interface PlannerOptions {
+  /** Keeps what a broker takes for duplicates apart from the messages of other bridges. */
+  readonly namespace?: string;
+  /** Called for each message that the rule takes, if they are requests. */
+  readonly ask?: (message: Message, scope: Scope, arrival: Arrival) => Asked;
+}
+
+/** The planner of a rule. It remembers the names that it has made, when the rule limits how many there may be. */
+export function plannerOf(route: RouteConfig, { namespace = '', ask }: PlannerOptions = {}): Planner {
   const { limits } = route;
-  const admit = limits.destinations === undefined ? undefined : destinationLimit(limits.destinations);
+  const admit = destinationLimit(limits.destinations);
   return (message, captures, arrival) => {
     let scope = scopeOf(message, captures, arrival);
     if (!passes(route, scope)) return undefined;
@@ -65,10 +69,13 @@ export function plannerOf(
       sends: route.to.map((to, index): PlannedSend => {
         try {
           const mapped = mapMessage(to, message, scope, arrival, asked);
-          admit?.(mapped);
+          admit(mapped.to);
           return {
             to: index,
-            result: key === undefined ? mapped : { ...mapped, duplicateId: `${route.name}/${index}/${key}` },
+            result:
+              key === undefined
+                ? mapped
+                : { ...mapped, duplicateId: `${namespace}/${route.name}/${index}/${key}` },
           };
         } catch (error) {
           return { to: index, result: asBridgeError(error, 'mapping-failed') };
@@ -92,10 +99,11 @@ function checkSize(message: Message, limit: number): void {
     );
 }
 
-/** Remembers names, as many as the limit; throws for one more. */
-function destinationLimit(limit: number): (message: OutboundMessage) => void {
+/** Remembers names, as many as the limit, if there is one; throws `limit-exceeded` for one more. */
+export function destinationLimit(limit: number | undefined): (to: Address) => void {
+  if (limit === undefined) return () => {};
   const known = new Set<string>();
-  return ({ to }) => {
+  return (to) => {
     const name = digestOf(`${to.kind} ${to.name}`);
     if (known.has(name)) return;
     if (known.size >= limit)

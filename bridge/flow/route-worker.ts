@@ -5,9 +5,9 @@ import { type Address, describeAddress } from '../message/address.js';
 import type { Message } from '../message/message.js';
 import type { Log } from '../observability/log.js';
 import type { RouteStatus } from '../status.js';
-import { deadLetterOf } from './dead-letter.js';
+import { type DeadLetterExtent, deadLetterOf, LONGEST_CUT_BODY } from './dead-letter.js';
 import type { Lanes } from './lanes.js';
-import type { Arrival } from './mapping.js';
+import { type Arrival, bodySize } from './mapping.js';
 import { Pacer } from './pacer.js';
 import type { Plan, PlannedSend, Planner } from './plan.js';
 import { RecentKeys } from './recent-keys.js';
@@ -42,6 +42,15 @@ interface Passage {
   readonly destination?: string;
   readonly orderKey: string;
   readonly id: string;
+}
+
+/**
+ * What to keep of a message when that much of it is refused: first without what it brought along, then, if it is the message that the
+ * broker does not take, the beginning of its body: a message that is too large for any queue must not hold up all others.
+ */
+function lessThan(extent: DeadLetterExtent, message: Message, refusal: BridgeError): DeadLetterExtent {
+  if (extent === 'whole') return 'bare';
+  return refusal.code === 'message-refused' && bodySize(message) > LONGEST_CUT_BODY ? 'cut' : extent;
 }
 
 /**
@@ -178,11 +187,11 @@ export class RouteWorker {
     const route = this.route.config.name;
     const fields = { route, from: describeAddress(message.address), code: error.code };
     const reason = { route, error, id, ...(destination === undefined ? {} : { destination }) };
-    let bare = false;
+    let extent: DeadLetterExtent = 'whole';
     let wait = DEAD_LETTER_RETRY.initial;
-    while (!this.#stopping) {
+    do {
       try {
-        await lanes.send(deadLetterOf(message, { ...reason, now: Date.now(), bare }, address), orderKey);
+        await lanes.send(deadLetterOf(message, { ...reason, now: Date.now(), extent }, address), orderKey);
         this.#counters.deadLettered++;
         this.#refusal = undefined;
         this.log.warn('dead-lettered', { ...fields, reason: error.message });
@@ -192,14 +201,14 @@ export class RouteWorker {
         if (refusal.transient) return 'abandoned';
         this.#refusal = refusal;
         this.log.error('dead letter refused, will try again', { ...fields, reason: refusal.message });
-        // First without what the message brought along, then again and again: nothing is given up.
-        if (bare) {
+        const less = lessThan(extent, message, refusal);
+        if (less === extent) {
           await delay(wait, undefined, { ref: false });
           wait = Math.min(wait * 2, DEAD_LETTER_RETRY.max);
         }
-        bare = true;
+        extent = less;
       }
-    }
+    } while (!this.#stopping);
     return 'abandoned';
   }
 }

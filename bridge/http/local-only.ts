@@ -6,9 +6,12 @@ import type { RequestHandler } from 'express';
  * send requests here, too: it is known by what the browser says of it, or by the name that it had to give this machine.
  */
 export const localOnly: RequestHandler = (request, response, next) => {
-  const site = request.headers['sec-fetch-site'];
+  const { headers, socket } = request;
+  const site = headers['sec-fetch-site'];
   const ownPage = site === undefined || site === 'same-origin' || site === 'none';
-  if (isLoopback(request.socket.remoteAddress ?? '') && isLoopback(request.hostname) && ownPage) {
+  const isDirect = PASSED_ON.every((name) => headers[name] === undefined);
+  const isLocal = isLoopback(socket.remoteAddress ?? '') && isLoopback(request.hostname ?? '');
+  if (isLocal && isDirect && ownPage && isOwnOrigin(headers.origin, headers.host)) {
     next();
     return;
   }
@@ -20,6 +23,13 @@ export const localOnly: RequestHandler = (request, response, next) => {
     },
   });
 };
+
+/** What a proxy adds: whoever asks through one may be anywhere. */
+const PASSED_ON = ['forwarded', 'via', 'x-forwarded-for', 'x-real-ip'];
+
+/** Browsers that know no Fetch Metadata say at least where a page that sends something is from. */
+const isOwnOrigin = (origin: string | undefined, host: string | undefined) =>
+  origin === undefined || (URL.canParse(origin) && new URL(origin).host === host);
 
 function isLoopback(host: string): boolean {
   const address = host.replace(/^\[|\]$/g, '').replace(/^::ffff:/i, '');

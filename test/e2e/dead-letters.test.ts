@@ -45,9 +45,9 @@ routes:
   carry:
     from: { mqtt: "test/${id}/{room}" }
     to:
-      - { queue: "test.${id}.copy" }
+      - { queue: "test.${id}.q.copy" }
       - { queue: "${destination}", properties: { room: "{room}" }${more} }
-    deadLetter: test.${id}.dead
+    deadLetter: test.${id}.q.dead
 `,
     );
     return file;
@@ -86,7 +86,7 @@ routes:
 
     const listed = await run(file, 'list');
     expect(listed.code).toBe(0);
-    expect(listed.output).toContain(`from mqtt test/${id}/lobby to queue forbidden.${id}`);
+    expect(listed.output).toContain(`from mqtt test/${id}/lobby to queue forbidden.${id} on mq`);
     expect(listed.output).toContain('body: "one"');
     const json = JSON.parse(
       (await run(file, 'list', '--format', 'json', '--limit', '2')).output,
@@ -104,9 +104,9 @@ routes:
     expect(still.output).toMatch(/stays: .* carry destination-refused/);
     expect(still.output).toContain('0 replayed, 3 stay');
 
-    await mapping(id, `test.${id}.allowed`);
+    await mapping(id, `test.${id}.q.allowed`);
     const moved = await run(file, 'replay', '--route', 'carry');
-    expect(moved.output).toContain(`the rule has no destination queue forbidden.${id} any more`);
+    expect(moved.output).toContain(`the rule has no destination queue forbidden.${id} on mq any more`);
     expect((await run(file, 'list')).output.match(/carry destination-refused/g)).toHaveLength(3);
 
     expect((await run(file, 'drop', '--reason', 'no-such-reason')).output).toContain('0 dropped');
@@ -118,7 +118,7 @@ routes:
 
   it('sends a message only to the destination that did not get it, as the rule says now', async () => {
     const id = uniqueName('id');
-    const file = await mapping(id, `test.${id}.out`, ', as: text');
+    const file = await mapping(id, `test.${id}.q.out`, ', as: text');
     const bridge = await startBridge(file, brokerEnvironment(broker));
     const member = await joinChat(broker, 'ann');
     await member.publish(`test/${id}/lobby`, Buffer.from([0xff]));
@@ -127,16 +127,16 @@ routes:
     await bridge.end();
     expect((await run(file, 'replay', '--all')).output).toContain('the body is not UTF-8');
 
-    await mapping(id, `test.${id}.out`);
+    await mapping(id, `test.${id}.q.out`);
     expect(await run(file, 'replay', '--all')).toMatchObject({
       code: 0,
       output: expect.stringContaining('1 replayed'),
     });
-    const [sent, ...others] = await read(`test.${id}.out`);
+    const [sent, ...others] = await read(`test.${id}.q.out`);
     expect(others).toEqual([]);
     expect(sent?.body).toEqual(Buffer.from([0xff]));
     expect(sent?.properties.get('room')).toBe('lobby');
-    expect(await read(`test.${id}.copy`)).toHaveLength(1);
-    expect(await read(`test.${id}.dead`)).toEqual([]);
+    expect(await read(`test.${id}.q.copy`)).toHaveLength(1);
+    expect(await read(`test.${id}.q.dead`)).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 import type { RouteConfig } from '../../bridge/config/config.js';
 import type { Endpoint } from '../../bridge/connectors/connector.js';
 import type { MemoryBroker } from '../../bridge/connectors/memory/memory-broker.js';
-import { Flow, type FlowRoute } from '../../bridge/flow/flow.js';
+import { Flow, type FlowOptions, type FlowRoute } from '../../bridge/flow/flow.js';
 import { Lanes } from '../../bridge/flow/lanes.js';
 import { plannerOf } from '../../bridge/flow/plan.js';
 import type { Address } from '../../bridge/message/address.js';
@@ -14,7 +14,7 @@ import { eventually } from './eventually.js';
 export async function startFlow(
   broker: MemoryBroker,
   rules: RouteConfig[],
-  { lanes: count = 1 } = {},
+  { lanes: count = 1, ...more }: { lanes?: number } & Pick<FlowOptions, 'former' | 'idle'> = {},
 ): Promise<Flow> {
   const lanes = new Lanes({
     name: 'lanes',
@@ -42,6 +42,7 @@ export async function startFlow(
     endpoint: endpoint('source'),
     connect: broker.connect,
     lanes: [lanes],
+    ...more,
     log: silentLog,
   });
   flow.start();

@@ -67,6 +67,7 @@ export class RelaySender {
         return new BridgeError(
           rejectionCode(reason),
           `${place(wire.endpoint)}: the broker rejected the message: ${reasonText(reason)}`,
+          { fromBroker: true },
         );
       }),
     );

@@ -1,7 +1,16 @@
 import { BridgeError } from '../../errors.js';
 import { type AddressPattern, takes } from '../../message/address.js';
 import type { Message, OutboundMessage } from '../../message/message.js';
-import type { Connect, Connection, Delivery, Endpoint, Outcome, Sink, SourceSpec } from '../connector.js';
+import type {
+  Connect,
+  Connection,
+  Delivery,
+  Endpoint,
+  MqttSubscription,
+  Outcome,
+  Sink,
+  SourceSpec,
+} from '../connector.js';
 
 interface Stored {
   readonly message: Message;
@@ -26,6 +35,8 @@ export class MemoryBroker {
   refuse: (message: OutboundMessage) => BridgeError | undefined = () => undefined;
   /** Told of each settlement that reaches the broker. For tests of when that is. */
   onSettled: (message: Message, outcome: Outcome) => void = () => {};
+  /** Told of each end of subscriptions. */
+  onUnsubscribed: (subscriptions: readonly MqttSubscription[]) => void = () => {};
   /** While true, connecting fails. */
   down = false;
 
@@ -122,6 +133,9 @@ export class MemoryBroker {
           grant(more) {
             credit += more;
             queueMicrotask(store.serve);
+          },
+          unsubscribe: async (subscriptions) => {
+            this.onUnsubscribed(subscriptions);
           },
           async stop() {
             stopped = true;

@@ -109,7 +109,7 @@ export class MqttConnection implements Connection, Wire {
     if (this.#role !== 'none') throw new Error(`this MQTT connection is a ${this.#role} already`);
     if (this.#ended !== undefined) throw this.#ended;
     this.#role = 'source';
-    await this.#intake.open(spec, onDelivery);
+    await this.#intake.open(spec.subscriptions, onDelivery);
     return this.#intake;
   }
 

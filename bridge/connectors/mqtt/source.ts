@@ -1,6 +1,6 @@
 import type { IPublishPacket, Packet } from 'mqtt';
 import type { Message, Qos } from '../../message/message.js';
-import type { Delivery, Outcome, Source, SourceSpec } from '../connector.js';
+import type { Delivery, MqttSubscription, Outcome, Source } from '../connector.js';
 import { AckQueue, encodeAcks, type HeldAck } from './ack-queue.js';
 import type { Wire } from './connection.js';
 import { lostError } from './errors.js';
@@ -8,8 +8,6 @@ import { Fifo } from './fifo.js';
 import { keepAlive, keepAliveSeconds } from './keep-alive.js';
 import { readProperties } from './publish-properties.js';
 import { subscribeAll, unsubscribeAll } from './subscribe.js';
-
-type MqttSpec = Extract<SourceSpec, { kind: 'mqtt' }>;
 
 /** Bytes of messages handed over and not settled, and as many that wait for the first credit, at most. */
 const MAX_HELD_BYTES = 16 * 1024 * 1024;
@@ -59,7 +57,7 @@ export class MqttSource implements Source {
 
   /** Subscribes; nothing is handed over before it resolves. Rejects with `subscription-refused` or `connection-lost`. */
   async open(
-    { subscriptions, former = [] }: Pick<MqttSpec, 'subscriptions' | 'former'>,
+    subscriptions: readonly MqttSubscription[],
     onDelivery: (delivery: Delivery) => void,
   ): Promise<void> {
     const { client, endpoint } = this.wire;
@@ -73,10 +71,7 @@ export class MqttSource implements Source {
     });
     const confirmed = subscribeAll(this.wire, subscriptions, full);
     await Promise.race([confirmed, full]);
-    confirmed.then(
-      () => unsubscribeAll(this.wire, former, subscriptions),
-      (error) => this.wire.end(error),
-    );
+    confirmed.catch((error) => this.wire.end(error));
     if (this.#stage === 'parking') this.#stage = 'delivering';
   }
 
@@ -84,6 +79,9 @@ export class MqttSource implements Source {
     this.#credit += credit;
     this.#deliver();
   }
+
+  readonly unsubscribe = (subscriptions: readonly MqttSubscription[]): Promise<void> =>
+    unsubscribeAll(this.wire, subscriptions);
 
   async stop(): Promise<void> {
     this.discard();

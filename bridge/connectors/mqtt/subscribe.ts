@@ -43,15 +43,14 @@ export async function subscribeAll(
   }
 }
 
-/** Ends subscriptions of a session, those that are wanted left out. A broker that does not answer loses its connection elsewhere. */
-export function unsubscribeAll(
-  wire: Wire,
-  former: readonly MqttSubscription[],
-  wanted: readonly MqttSubscription[],
-): void {
-  const kept = new Set(wanted.map(filterOf));
-  const filters = former.map(filterOf).filter((filter) => !kept.has(filter));
-  if (filters.length > 0 && wire.ended === undefined) wire.client.unsubscribe(filters, () => {});
+/** Resolves when the broker has confirmed the end of every one. Rejects with `connection-lost`. */
+export async function unsubscribeAll(wire: Wire, subscriptions: readonly MqttSubscription[]): Promise<void> {
+  const lost = () => lostError(wire.endpoint, 'the connection ended while unsubscribing', wire.ended);
+  if (wire.ended !== undefined) throw lost();
+  await new Promise<void>((resolve, reject) => {
+    wire.onEnd(() => reject(lost()));
+    wire.client.unsubscribe(subscriptions.map(filterOf), (error) => (error ? reject(lost()) : resolve()));
+  });
 }
 
 /** MQTT 5, 4.8.2; the brokers that have shared subscriptions take the same filter in 3.1.1. */
@@ -64,7 +63,7 @@ function subscribe(wire: Wire, subscription: MqttSubscription): Promise<void> {
   const { qos } = subscription;
   const filter = filterOf(subscription);
   return new Promise((resolve, reject) => {
-    wire.client.subscribe(filter, { qos }, (error, granted) => {
+    wire.client.subscribe(filter, { qos, ...onlyIfNew(wire) }, (error, granted) => {
       const problem =
         wire.ended !== undefined
           ? lostError(wire.endpoint, 'the connection ended while subscribing', wire.ended)
@@ -74,6 +73,9 @@ function subscribe(wire: Wire, subscription: MqttSubscription): Promise<void> {
     });
   });
 }
+
+/** MQTT 5, 3.8.3.1: what is retained comes with a new subscription, not with each reconnect. MQTT 3.1.1 cannot say that. */
+const onlyIfNew = ({ endpoint }: Wire) => (endpoint.mqttVersion === 5 ? { rh: 1 } : {});
 
 function refusal(
   wire: Wire,

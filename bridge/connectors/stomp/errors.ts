@@ -53,5 +53,5 @@ export function refusalOf(endpoint: Endpoint, text: string): BridgeError {
     : NOT_ALLOWED.test(text)
       ? 'destination-refused'
       : 'message-refused';
-  return new BridgeError(code, `${placeOf(endpoint)} refuses the message: ${text}`);
+  return new BridgeError(code, `${placeOf(endpoint)} refuses the message: ${text}`, { fromBroker: true });
 }

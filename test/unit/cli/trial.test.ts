@@ -12,7 +12,7 @@ routes:
     where: body.text.endsWith("!")
     to:
       - { topic: "rooms.{room}", properties: { length: "{size(body.text)}" } }
-      - { queue: "shout.{properties.to}" }
+      - { queue: "shout.{body.to}" }
   off: { from: { mqtt: "chat/{room}/messages" }, to: { queue: never }, enabled: false }
   out: { from: { queue: outbox }, to: { mqtt: "chat/{properties.room}/messages", body: '{ {"text": body} }' } }
 `;
@@ -52,7 +52,7 @@ describe('explain', () => {
       '     property length: 4',
       '     body: {"text":"hey!"}',
       expect.stringMatching(
-        /^ {2}-> dead letter to queue bridge\.dead-letter: the destination queue "shout\.\{properties\.to\}" has no value/,
+        /^ {2}-> dead letter to queue bridge\.dead-letter: the destination queue "shout\.\{body\.to\}" has no value/,
       ),
       'off: is turned off; it would read this address',
       'out: does not take it: it reads queue outbox',
@@ -226,12 +226,12 @@ routes:
 
 describe('test', () => {
   const withTests = (tests: string) => `${RULES}tests:\n${tests}`;
-  const given = '{ mqtt: chat/lobby/messages, body: { text: "hey!" }, properties: { to: x } }';
+  const given = '{ mqtt: chat/lobby/messages, body: { text: "hey!", to: x } }';
 
   it('passes when all that comes out was expected, and names rules without a test', async () => {
     const { exitCode, out } = await cli(
       withTests(
-        `  - given: ${given}\n    expect: [{ queue: shout.x, body: { text: "hey!" } }, { topic: rooms.lobby, properties: { length: 4 } }]\n`,
+        `  - given: ${given}\n    expect: [{ queue: shout.x, body: { text: "hey!", to: x } }, { topic: rooms.lobby, properties: { length: 4 } }]\n`,
       ),
       'test',
     );
@@ -247,7 +247,7 @@ describe('test', () => {
     const { exitCode, out } = await cli(
       withTests(`  - name: shouting
     given: ${given}
-    expect: [{ topic: rooms.lobby, properties: { length: 5 }, body: { text: hey }, persistent: false }, { queue: y }]
+    expect: [{ topic: rooms.lobby, properties: { length: 5 }, body: { text: hey, to: x }, persistent: false }, { queue: y }]
   - name: whispering
     given: { mqtt: chat/lobby/messages, body: { text: hey } }
     expect: []
@@ -266,7 +266,7 @@ describe('test', () => {
       '     nothing comes to queue y',
       '       off: is turned off; it would read this address',
       '     not expected: queue shout.x',
-      '       its body: {"text":"hey!"}',
+      '       its body: {"text":"hey!","to":"x"}',
       'ok   whispering',
       '1 passed, 1 failed',
       'no test makes a message go through out',

@@ -15,7 +15,7 @@ const letterOf = (properties: Readonly<Record<string, PropertyValue>>, name = 'i
       persistent: true,
       retained: false,
     },
-    { route: 'r', error: new BridgeError('message-refused', text), now: 0, id: 'ID:1', bare: false },
+    { route: 'r', error: new BridgeError('message-refused', text), now: 0, id: 'ID:1', extent: 'whole' },
     { kind: 'queue', name: 'dead' },
   );
 
@@ -45,7 +45,7 @@ describe('the properties of a dead letter', () => {
 
   it('on an MQTT topic have nothing over which a broker may refuse the dead letter', () => {
     const error = new BridgeError('message-refused', 'not\0this');
-    const reason = { route: 'r', error, now: 0, id: 'ID:1', bare: false };
+    const reason = { route: 'r', error, now: 0, id: 'ID:1', extent: 'whole' } as const;
     const message = { ...chat('x', 'y'), address: { kind: 'mqtt', name: 'a\nb\uffff/ü' } } as const;
     const { properties } = deadLetterOf(message, reason, { kind: 'mqtt', name: 'bridge/dead-letter' });
     expect(properties.get('bridge_source')).toBe('mqtt a%0Ab%EF%BF%BF/ü');
@@ -72,7 +72,7 @@ describe('a dead letter', () => {
     const message = { ...chat('x', 'y'), body: { unsupported: 'a map', bytes: Buffer.from([1]) } };
     const { properties, body } = deadLetterOf(
       message,
-      { route: 'r', error, now: 0, id: 'ID:1', bare: false, destination: 'queue out' },
+      { route: 'r', error, now: 0, id: 'ID:1', extent: 'whole', destination: 'queue out' },
       { kind: 'queue', name: 'dead' },
     );
     expect(properties.get('bridge_attempts')).toBe(3);
@@ -100,7 +100,7 @@ describe('a dead letter', () => {
     fc.assert(
       fc.property(original, (message) => {
         const error = new BridgeError('message-refused', 'no');
-        const reason = { route: 'r', error, now: 0, id: 'ID:1', bare: false };
+        const reason = { route: 'r', error, now: 0, id: 'ID:1', extent: 'whole' } as const;
         const {
           to,
           qos: _qos,
@@ -128,7 +128,7 @@ describe('a dead letter', () => {
     ['its address was too long to keep', { address: { kind: 'mqtt', name: 'x'.repeat(2_000) } }],
   ])('gives back no message when %s', (_, over) => {
     const error = new BridgeError('message-refused', 'no');
-    const reason = { route: 'r', error, now: 0, id: 'ID:1', bare: false };
+    const reason = { route: 'r', error, now: 0, id: 'ID:1', extent: 'whole' } as const;
     const { to, ...letter } = deadLetterOf({ ...chat('x', 'y'), ...over }, reason, {
       kind: 'queue',
       name: 'dead',

@@ -17,10 +17,14 @@ function target(allows: ReplyTarget['allows'], over: Partial<ReplyTarget> = {}):
 
 const clients = target({ pattern: parsePattern('mqtt', 'clients/{client}/answers') }, { via: 'mqtt' });
 
-function exchange(over: Partial<ReplyConfig> = {}, to = [destination('queue', 'services')]): Exchange {
+function exchange(
+  over: Partial<ReplyConfig> = {},
+  to = [destination('queue', 'services')],
+  limits: RequestRoute['limits'] = {},
+): Exchange {
   const { from } = ruleFrom('unused');
   const route: RequestRoute = {
-    ...ruleFrom('services/{service}', { to }),
+    ...ruleFrom('services/{service}', { to, limits }),
     reply: {
       from: { ...from, kind: 'queue', via: 'amqp', pattern: parsePattern('queue', 'answers') },
       to: [clients],
@@ -108,6 +112,14 @@ describe('a request', () => {
     ['a wildcard', [clients], mqtt('clients/+/answers')],
     ['a topic with NUL', [clients], mqtt('clients/\0/answers')],
     ['a queue of the same text', [clients], { kind: 'queue', name: 'clients/c1/answers' }],
+    [
+      'a virtual topic',
+      [target({ pattern: parsePattern('mqtt', '{y}/answers') })],
+      mqtt('VirtualTopic/answers'),
+    ],
+    ['two topics of Classic in one', [clients], mqtt('clients/x,ORDERS/answers')],
+    ['an option of Classic', [clients], mqtt('clients/x?a=/answers')],
+    ['a topic over which Mosquitto hangs up', [clients], mqtt('clients/\uffff/answers')],
     ['a system topic', [target({ pattern: parsePattern('mqtt', '{all...}') })], mqtt('$SYS/x')],
     ['two destinations in one', jms, { kind: 'queue', name: 'answers.a,queue://ORDERS' }],
     ['a wildcard queue', jms, { kind: 'queue', name: 'answers.>' }],
@@ -122,6 +134,26 @@ describe('a request', () => {
     const one = exchange({ to });
     expect(() => one.planRequest(request(address), NONE, arrival())).toThrow(
       expect.objectContaining({ code: 'destination-refused', transient: false }),
+    );
+  });
+
+  it.each([
+    ['an id', { correlationId: 'x'.repeat(1_001) }],
+    ['a source', { address: mqtt(`services/${'x'.repeat(1_000)}`) }],
+    ['a reply address', { replyTo: mqtt(`clients/${'x'.repeat(1_000)}/answers`) }],
+  ])('is refused with %s that is too long to be kept', (_, over) => {
+    const message = request(mqtt('clients/c/answers'), over);
+    expect(() => exchange().planRequest(message, NONE, arrival())).toThrow(
+      expect.objectContaining({ code: 'limit-exceeded' }),
+    );
+  });
+
+  it('counts reply addresses among the destinations that the rule limits, temporary ones left out', () => {
+    const one = exchange({ to: [clients, target({ temporary: 'queue' })] }, undefined, { destinations: 2 });
+    for (const name of ['a', 'b', 'a']) ask(one, request(mqtt(`clients/${name}/answers`)));
+    for (const n of [1, 2, 3]) ask(one, request({ kind: 'queue', name: `ID:${n}`, temporary: true }));
+    expect(() => one.planRequest(request(mqtt('clients/c/answers')), NONE, arrival())).toThrow(
+      expect.objectContaining({ code: 'limit-exceeded' }),
     );
   });
 

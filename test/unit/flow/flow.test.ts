@@ -4,6 +4,7 @@ import { MemoryBroker } from '../../../bridge/connectors/memory/memory-broker.js
 import { BridgeError } from '../../../bridge/errors.js';
 import type { Flow } from '../../../bridge/flow/flow.js';
 import { parseExpression } from '../../../bridge/routing/expression.js';
+import { parsePattern } from '../../../bridge/routing/pattern.js';
 import { parseTemplate } from '../../../bridge/routing/template.js';
 import { eventually } from '../../support/eventually.js';
 import { chat, startFlow as start, subscribe } from '../../support/memory-flow.js';
@@ -244,6 +245,66 @@ describe('a flow', () => {
     await eventually(() => flow.routes()[0]?.delivered === 12);
     expect(most).toBeLessThanOrEqual(4);
     expect(flow.routes()[0]).toMatchObject({ inFlight: 0, deadLettered: 0 });
+  });
+
+  it('keeps the beginning of a body that no broker takes, so that nothing waits behind it for ever', async () => {
+    const broker = new MemoryBroker();
+    broker.refuse = ({ body }) =>
+      body.length > 100_000 ? new BridgeError('message-refused', 'too large') : undefined;
+    const flow = await startFlow(broker, [rule({ to: [destination('queue', 'archive')] })]);
+    const dead = await subscribe(broker, { kind: 'queue', name: 'bridge.dead-letter' });
+    const queue = await subscribe(broker, { kind: 'queue', name: 'archive' });
+    broker.publish({ ...chat('lobby', ''), body: Buffer.alloc(200_000, 'x') });
+    broker.publish(chat('lobby', 'next'));
+    await eventually(() => dead.length === 1 && queue.length === 1);
+    expect(dead[0]?.body).toEqual(Buffer.alloc(64 * 1024, 'x'));
+    expect(dead[0]?.properties.get('bridge_body_bytes')).toBe(200_000);
+    expect(flow.routes()[0]).toMatchObject({ state: 'running', deadLettered: 1, delivered: 1 });
+  });
+
+  describe('with subscriptions of former rules', () => {
+    const former = [{ pattern: parsePattern('mqtt', 'old/{room}'), qos: 1 }] as const;
+
+    it('ends them when they bring nothing any more', async () => {
+      const broker = new MemoryBroker();
+      const ended: unknown[] = [];
+      broker.onUnsubscribed = (subscriptions) => ended.push(subscriptions);
+      const flow = await startFlow(broker, [rule({ to: [destination('queue', 'archive')] })], {
+        former,
+        idle: 20,
+      });
+      expect(flow.mayBeSubscribedTo()).toHaveLength(2);
+      await eventually(() => ended.length > 0);
+      expect(ended).toEqual([former]);
+      await eventually(() => flow.mayBeSubscribedTo().length === 1);
+    });
+
+    it('leaves them while there is no room for what they may bring: their end would throw it away', async () => {
+      const broker = new MemoryBroker();
+      const rules = [rule({ to: [destination('queue', 'archive')], inFlight: 1 })];
+      const first = await startFlow(broker, rules);
+      await first.stop(1_000);
+      broker.publish(chat('lobby', 1));
+      broker.publish(chat('lobby', 2));
+      let open = false;
+      const ended: number[] = [];
+      broker.refuse = () => (open ? undefined : new BridgeError('destination-full', 'no room left'));
+      const flow = await startFlow(broker, rules, { former, idle: 5 });
+      broker.onUnsubscribed = () => ended.push(flow.routes()[0]?.delivered ?? 0);
+      await eventually(() => (flow.routes()[0]?.retried ?? 0) > 10);
+      expect(ended).toEqual([]);
+      open = true;
+      await eventually(() => ended.length > 0);
+      expect(ended).toEqual([2]);
+    });
+
+    it('does not end those that the new rules want, too', async () => {
+      const broker = new MemoryBroker();
+      const flow = await startFlow(broker, [rule({ to: [destination('queue', 'archive')] })], {
+        former: [{ pattern: parsePattern('mqtt', 'chat/{other}/messages'), qos: 0 }],
+      });
+      expect(flow.mayBeSubscribedTo()).toHaveLength(1);
+    });
   });
 
   it('drains on stop: what is in flight is delivered, what is not taken stays with the broker', async () => {

@@ -86,7 +86,9 @@ describe('retry.attempts', () => {
     broker.refuse = ({ to }) => {
       if (to.name !== 'archive') return undefined;
       sent++;
-      return refused++ === 0 ? new BridgeError('message-refused', 'not today') : undefined;
+      return refused++ === 0
+        ? new BridgeError('message-refused', 'not today', { fromBroker: true })
+        : undefined;
     };
     const flow = await start(broker, { retry: { initial: 1, max: 2, attempts } });
     broker.publish(chat('lobby', 1));
@@ -100,13 +102,31 @@ describe('retry.attempts', () => {
     broker.refuse = ({ to }) => {
       if (to.name !== 'archive') return undefined;
       sent++;
-      return new BridgeError('message-refused', 'never');
+      return new BridgeError('message-refused', 'never', { fromBroker: true });
     };
     await start(broker, { retry: { initial: 1, max: 2, attempts: 4 } });
     const dead = await subscribe(broker, DEAD);
     broker.publish(chat('lobby', 1));
     await eventually(() => dead.length === 1);
     expect(sent).toBe(4);
+  });
+});
+
+describe('retry.attempts of what never left the bridge', () => {
+  it('are none: it would not get better', async () => {
+    const broker = new MemoryBroker();
+    let sent = 0;
+    broker.refuse = ({ to }) => {
+      if (to.name !== 'archive') return undefined;
+      sent++;
+      return new BridgeError('message-refused', 'a NUL cannot be carried');
+    };
+    await start(broker, { retry: { initial: 1, max: 2, attempts: 20 } });
+    const dead = await subscribe(broker, DEAD);
+    broker.publish(chat('lobby', 1));
+    await eventually(() => dead.length === 1);
+    expect(sent).toBe(1);
+    expect(dead[0]?.properties.get('bridge_attempts')).toBe(0);
   });
 });
 
@@ -166,8 +186,9 @@ describe('dedupe', () => {
     await start(broker, { dedupe, to });
     broker.publish(chat('lobby', { id: 'a' }));
     await eventually(() => ids.length === 2);
-    expect(ids.map((id) => id?.slice(0, 8)).toSorted()).toEqual(['route/0/', 'route/1/']);
-    expect(ids[0]?.slice(8)).toBe(ids[1]?.slice(8));
+    const parts = ids.map((id) => id?.split('/') ?? []);
+    expect(parts.map(([, route, index]) => `${route} ${index}`).toSorted()).toEqual(['route 0', 'route 1']);
+    expect(parts[0]?.slice(3)).toEqual(parts[1]?.slice(3));
   });
 });
 

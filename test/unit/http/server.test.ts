@@ -285,6 +285,8 @@ describe('POST /api/reload', () => {
   it.each([
     ['a page of another site', { 'Sec-Fetch-Site': 'cross-site' }],
     ['a name that was made to point here', { Host: 'evil.example' }],
+    ['a page of another site in a browser that knows no Fetch Metadata', { Origin: 'https://evil.example' }],
+    ['somebody behind a proxy on this machine', { 'X-Forwarded-For': '203.0.113.7' }],
   ])('does nothing for %s', async (_, headers) => {
     let reloads = 0;
     await serving({
