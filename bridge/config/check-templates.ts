@@ -62,9 +62,7 @@ function checkPath(
     report.at(
       node,
       `{${first}} is not known here${didYouMean(first, known) || `; known: ${known.join(', ')}`}`,
-      {
-        within,
-      },
+      { within, quotes: true },
     );
   else if (
     first === 'message' &&
@@ -72,9 +70,15 @@ function checkPath(
     !captures.has(first) &&
     !MESSAGE_FIELDS.includes(second)
   )
-    report.at(node, `a message has no "${second}"; it has ${MESSAGE_FIELDS.join(', ')}`, { within });
+    report.at(node, `a message has no "${second}"; it has ${MESSAGE_FIELDS.join(', ')}`, {
+      within,
+      quotes: true,
+    });
   else if (captures.has(first) && second !== undefined)
-    report.at(node, `{${path.join('.')}} has no value: the capture {${first}} is text`, { within });
+    report.at(node, `{${path.join('.')}} has no value: the capture {${first}} is text`, {
+      within,
+      quotes: true,
+    });
 }
 
 /** The type that an expression gives; undefined when it has a problem, which is reported at its place. */
@@ -97,7 +101,7 @@ function checkCel(
         : /^(?:null|true|false|none)$/i.test(unknown)
           ? `"${unknown}" is written ${unknown.replace(/none/i, 'null').toLowerCase()} here`
           : `"${unknown}" is not known here${didYouMean(unknown, known) || `; known: ${known.join(', ')}`}`;
-    report.at(node, advice, { within: offset + error.offset });
+    report.at(node, advice, { within: offset + error.offset, quotes: true });
     return undefined;
   }
 }
