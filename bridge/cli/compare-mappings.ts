@@ -51,6 +51,8 @@ export function compareMappings(old: Written, now: Written): MappingComparison {
   const brokers = compareNames(old.brokers, now.brokers);
   const routes = compareNames(old.routes, now.routes);
   const renamed = renamedRoutes(routes.gone, routes.added, old, now);
+  const oldNames = new Set(renamed.map((one) => one.old));
+  const newNames = new Set(renamed.map((one) => one.new));
   return {
     brokers: {
       added: brokers.added,
@@ -61,8 +63,8 @@ export function compareMappings(old: Written, now: Written): MappingComparison {
       }),
     },
     routes: {
-      added: routes.added.filter((name) => !renamed.some((one) => one.new === name)),
-      gone: routes.gone.filter((name) => !renamed.some((one) => one.old === name)),
+      added: routes.added.filter((name) => !newNames.has(name)),
+      gone: routes.gone.filter((name) => !oldNames.has(name)),
       renamed,
       changed: routes.both.flatMap((name) => changedRoute(name, old.routes.get(name), now.routes.get(name))),
     },

@@ -26,7 +26,7 @@ export function checkNever(routes: readonly Ends[], root: Node, report: Report):
             report.at(
               node,
               `"topic" is never ${JSON.stringify(text)} here: the route reads ${described(from)}; it takes no message`,
-              { severity: 'warning', within: offset },
+              { severity: 'warning', within: offset, quotes: true },
             );
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;

@@ -37,7 +37,7 @@ export function checkSelectors(routes: readonly Ends[], root: Node, report: Repo
     if (from === undefined || selector === undefined || node === undefined) continue;
     const problem = problemOf(selector, from.type);
     if (problem !== undefined)
-      report.at(node, problem.message, { severity: problem.severity, within: problem.offset });
+      report.at(node, problem.message, { severity: problem.severity, within: problem.offset, quotes: true });
   }
 }
 

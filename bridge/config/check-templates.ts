@@ -71,14 +71,18 @@ function checkPath(node: ScalarNode, { path }: Path, within: number, names: Name
     report.at(
       node,
       `{${first}} is not known here${didYouMean(first, known) || `; known: ${known.join(', ')}`}`,
-      {
-        within,
-      },
+      { within, quotes: true },
     );
   else if (fields !== undefined && second !== undefined && !fields.names.includes(second))
-    report.at(node, `${fields.of} has no "${second}"; it has ${fields.names.join(', ')}`, { within });
+    report.at(node, `${fields.of} has no "${second}"; it has ${fields.names.join(', ')}`, {
+      within,
+      quotes: true,
+    });
   else if (names.captures.has(first) && second !== undefined)
-    report.at(node, `{${path.join('.')}} has no value: the capture {${first}} is text`, { within });
+    report.at(node, `{${path.join('.')}} has no value: the capture {${first}} is text`, {
+      within,
+      quotes: true,
+    });
 }
 
 /** The type that an expression gives; undefined when it has a problem, which is reported at its place. */
@@ -101,7 +105,7 @@ function checkCel(
         : /^(?:null|true|false|none)$/i.test(unknown)
           ? `"${unknown}" is written ${unknown.replace(/none/i, 'null').toLowerCase()} here`
           : `"${unknown}" is not known here${didYouMean(unknown, known) || `; known: ${known.join(', ')}`}`;
-    report.at(node, advice, { within: offset + error.offset });
+    report.at(node, advice, { within: offset + error.offset, quotes: true });
     return undefined;
   }
 }

@@ -51,7 +51,9 @@ export function reportIssues(
       report.add('error', node.key ?? node.start, first?.message ?? 'this cannot be a name here');
     } else {
       const within = issue.code === 'custom' ? issue.params?.offset : undefined;
-      report.at(node, explain(issue, node), typeof within === 'number' ? { within } : {});
+      // Of an address or a host no message quotes anything.
+      const quotes = issue.path[0] === 'brokers' || issue.path[0] === 'http' ? {} : { quotes: true as const };
+      report.at(node, explain(issue, node), { ...quotes, ...(typeof within === 'number' ? { within } : {}) });
     }
   }
 }

@@ -108,7 +108,9 @@ async function readTls(
       try {
         files[part] = await readFile(path);
       } catch (error) {
-        report.at(node, `the file ${JSON.stringify(path)} cannot be read: ${reasonOf(error)}`);
+        const filledIn = node.kind === 'scalar' && (node.inserted ?? []).some((value) => value !== '');
+        const file = filledIn ? 'named here' : JSON.stringify(path);
+        report.at(node, `the file ${file} cannot be read: ${reasonOf(error)}`);
       }
     }
     all.set(name, files);

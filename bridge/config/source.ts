@@ -83,21 +83,41 @@ export class Report {
     return this.diagnostics.some((one) => one.line === line && one.column === col);
   }
 
-  /** At a value, or at the character `within` its text; a message that would show an interpolated value does not. */
+  /**
+   * At a value, or at the character `within` its text; a message that would show an interpolated value does not. `quotes`: the
+   * message quotes pieces of the value, and a piece of an interpolated one is not shown either.
+   */
   at(
     node: Node,
     message: string,
-    options: { severity?: Diagnostic['severity']; within?: number } = {},
+    options: { severity?: Diagnostic['severity']; within?: number; quotes?: true } = {},
   ): void {
     const offset = options.within === undefined ? node.start : offsetWithin(this.text, node, options.within);
-    this.add(options.severity ?? 'error', offset, safeMessage(node, message));
+    const severity = options.severity ?? 'error';
+    this.add(severity, offset, shows(node, message, options.quotes ?? false) ? unshown(severity) : message);
   }
 }
 
-function safeMessage(node: Node, message: string): string {
+const unshown = (severity: Diagnostic['severity']) =>
+  `this is not ${severity === 'error' ? 'valid' : 'right'} once its variables are filled in (their values are not shown)`;
+
+/** Characters in a row that give an interpolated value away. */
+const TELLING = 4;
+/** Characters of an interpolated value that are looked for piece by piece. */
+const LONGEST_INSERTED = 10_000;
+
+function shows(node: Node, message: string, quotes: boolean): boolean {
   const inserted = node.kind === 'scalar' ? (node.inserted ?? []) : [];
-  const shows = inserted.some((value) => value !== '' && (message.includes(value) || /[{}]/.test(value)));
-  return shows ? 'this is not valid once its variables are filled in (their values are not shown)' : message;
+  return inserted.some((value) => {
+    if (value === '') return false;
+    // It changed what the text means as a template: its braces are not where the message says.
+    if (message.includes(value) || /[{}]/.test(value)) return true;
+    if (!quotes) return false;
+    if (value.length > LONGEST_INSERTED) return true;
+    for (let at = 0; at + TELLING <= value.length; at++)
+      if (message.includes(value.slice(at, at + TELLING))) return true;
+    return false;
+  });
 }
 
 /**

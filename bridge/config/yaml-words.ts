@@ -70,7 +70,7 @@ const WORDS: readonly (readonly [RegExp, Words])[] = [
   [
     /^Unexpected flow-map-start at node end$/,
     (text, offset) =>
-      `between { and }, text that has braces of its own needs quotes: ${JSON.stringify(wordAround(text, offset))}`,
+      `between { and }, text that has braces of its own needs quotes: ${inQuotes(valueAround(text, offset))}`,
   ],
   [/^Unexpected \S+ at node end$/, (text, offset) => afterwards(text.slice(0, offset))],
   [/^Unexpected \S+ token in YAML stream/, () => LOST],
@@ -159,11 +159,13 @@ function startOfCollection(
   return start;
 }
 
-/** What a person meant as one text: from the last separator before `offset` to the next behind its braces. */
-function wordAround(text: string, offset: number): string {
-  const before = /[^\s,{[]*$/.exec(text.slice(Math.max(0, offset - 200), offset))?.[0] ?? '';
-  const after = /^(?:\{[^{}\n]*\}|[^\s,{}\]])*/.exec(text.slice(offset, offset + 200))?.[0] ?? '';
-  return before + after;
+/** What a person meant as one text, around the first brace in it: from the last separator to the next behind its braces. */
+function valueAround(text: string, offset: number): string {
+  const before = text.slice(Math.max(0, offset - 200), offset);
+  const separator = [...before.matchAll(/\n|:\s+|[{[]\s*|,\s+/g)].at(-1);
+  const start = separator === undefined ? 0 : separator.index + separator[0].length;
+  const after = /^(?:\{[^{}\n]*\}|[^,{}\]\n])*/.exec(text.slice(offset, offset + 200))?.[0] ?? '';
+  return `${before.slice(start)}${after}`.trim();
 }
 
 /** From `offset` to the end of a value in this line, as far as that can be told. */
@@ -172,7 +174,7 @@ function restOfValue(text: string, offset: number): string {
 }
 
 function inQuotes(text: string): string {
-  return text.includes("'") ? JSON.stringify(text) : `'${text}'`;
+  return text.includes('"') && !text.includes("'") ? `'${text}'` : JSON.stringify(text);
 }
 
 /** What stands in the same line before what is too much tells what happened. */
