@@ -1,6 +1,7 @@
 import { laneClientId, sourceClientId } from './config/client-ids.js';
 import type { Config, RouteConfig } from './config/config.js';
 import { deadLetterPlace } from './config/dead-letter-place.js';
+import { isOneTransaction } from './config/one-transaction.js';
 import type { MqttSubscription, Protocol } from './connectors/connector.js';
 import { CONNECT, endpointOf } from './endpoints.js';
 import { BridgeError } from './errors.js';
@@ -172,7 +173,9 @@ function createFlow(name: string, routes: SessionRoutes, { config, log, former }
   const [first, ...rest] = withDeadLetters;
   if (first === undefined) throw new RangeError('a flow needs at least one route');
 
-  const { from } = routes[0].config;
+  const { config: rule, outputs } = routes[0];
+  const { from } = rule;
+  const ends = [...outputs, deadLetterPlace(rule, config.brokers, outputs)];
   const source = brokerNamed(config, from.broker);
   const flow = new Flow({
     name,
@@ -183,6 +186,7 @@ function createFlow(name: string, routes: SessionRoutes, { config, log, former }
     }),
     connect: CONNECT[from.via],
     lanes: [...pool.values()],
+    ...(isOneTransaction(rule, ends, config.brokers) ? { transactions: { window: LANE_WINDOW } } : {}),
     former,
     log,
   });

@@ -81,6 +81,23 @@ export interface Sink {
    * with `connection-lost`, each one. A send without an answer rejects with `send-timeout` after `SinkSpec.sendTimeout`.
    */
   send(message: OutboundMessage): Promise<void>;
+  /**
+   * A transaction in which a delivery of a source of the same connection is accepted. STOMP, and only on brokers that take
+   * acknowledgements into transactions (flavours).
+   */
+  transaction?(delivery: Delivery): Transaction;
+}
+
+/** Sends and the settlement of one delivery, which happen together or not at all. Nothing is written before `commit`. */
+export interface Transaction {
+  /** @throws BridgeError, not transient, when the message cannot be sent as it is; then it is not part of the transaction. */
+  add(message: OutboundMessage): void;
+  /**
+   * Resolves on the broker's proof; the delivery counts as settled from the call on. Rejects like `Sink.send`: then nothing
+   * has happened, or when the connection died meanwhile everything or nothing, and in the latter case the broker hands the
+   * message over again.
+   */
+  commit(): Promise<void>;
 }
 
 export type SourceSpec =

@@ -16,10 +16,11 @@ import type { Message } from '../message/message.js';
 import type { Log } from '../observability/log.js';
 import { RouteTable } from '../routing/route-table.js';
 import type { ConnectionStatus, RouteStatus } from '../status.js';
-import type { Lanes } from './lanes.js';
+import { type Lanes, SEND_TIMEOUT } from './lanes.js';
 import { bodySize } from './mapping.js';
-import { type FlowRoute, RouteWorker } from './route-worker.js';
+import { type Begin, type FlowRoute, RouteWorker } from './route-worker.js';
 import { sourceSpecOf } from './subscriptions.js';
+import { Transactions } from './transactions.js';
 import { Window } from './window.js';
 
 export type { FlowRoute } from './route-worker.js';
@@ -35,6 +36,8 @@ export interface FlowOptions {
   readonly connect: Connect;
   /** Every set of lanes that the routes use, once each. */
   readonly lanes: readonly Lanes[];
+  /** The sends that a source's own connection may have without an answer, where messages are sent over it: see `Transactions`. */
+  readonly transactions?: { readonly window: number };
   /** What the session may be subscribed to from other rules. */
   readonly former?: readonly MqttSubscription[];
   /** Milliseconds; see `IDLE`. */
@@ -62,6 +65,7 @@ export class Flow {
   readonly #table: RouteTable<RouteWorker>;
   readonly #spec: SourceSpec;
   readonly #window: Window;
+  readonly #transactions: Transactions | undefined;
   /** Deliveries are accepted before their messages are sent. */
   readonly #atMostOnce: boolean;
   readonly #idPrefix = `ID:bridge-${randomBytes(6).toString('hex')}-`;
@@ -92,6 +96,8 @@ export class Flow {
       this.#workers.map((one) => ({ pattern: one.route.config.from.pattern, route: one })),
     );
     this.#former = withoutAll(options.former ?? [], this.#subscriptions());
+    if (options.transactions !== undefined)
+      this.#transactions = new Transactions(() => this.#supervisor.replace());
     this.#supervisor = new Supervisor({
       name: `${options.name} from ${options.endpoint.broker} over ${options.endpoint.protocol}`,
       endpoint: options.endpoint,
@@ -100,6 +106,7 @@ export class Flow {
       onUp: (connection) => this.#subscribe(connection),
       onDown: () => {
         this.#open = undefined;
+        this.#transactions?.lose();
         this.#granted = false;
         clearTimeout(this.#idleTimer);
       },
@@ -182,6 +189,9 @@ export class Flow {
       credit: 0,
       outstanding: 0,
     };
+    const { window } = this.#options.transactions ?? {};
+    if (window !== undefined)
+      this.#transactions?.open(await connection.sink({ sendTimeout: SEND_TIMEOUT, window }));
     this.#open = open;
     this.#grantWhenReady();
     this.#watchForIdleness();
@@ -203,6 +213,7 @@ export class Flow {
     if (this.#stopping || !this.#granted || open === undefined) return;
     // What is accepted before it is sent should not wait here for a destination that is down.
     if (this.#atMostOnce && !this.#lanesAreOpen()) return;
+    if (this.#transactions?.isChangingBack === true) return;
     const missing = this.#window.size - this.#outstanding - open.credit;
     if (missing <= 0) return;
     open.credit += missing;
@@ -216,7 +227,8 @@ export class Flow {
     this.#outstanding++;
     this.#idleTimer?.refresh();
     if (this.#atMostOnce) delivery.settle('accepted');
-    void this.#deliver(delivery)
+    const way = this.#transactions?.wayOf(delivery);
+    void this.#deliver(delivery, way?.begin)
       .catch((cause: unknown) => {
         const { message } = asBridgeError(cause, 'mapping-failed');
         this.#options.log.error('delivery failed, it stays with its broker', { reason: message });
@@ -225,7 +237,8 @@ export class Flow {
       .then((safe) => {
         open.outstanding--;
         this.#outstanding--;
-        if (safe && !this.#atMostOnce) delivery.settle('accepted');
+        way?.end();
+        if (safe && !this.#atMostOnce && way?.isSettled !== true) delivery.settle('accepted');
         if (this.#outstanding === 0) this.#drained?.();
         this.#grantSoon();
       });
@@ -243,13 +256,13 @@ export class Flow {
   }
 
   /** Hands the message to every route that matches; resolves true when it is safe with each. */
-  async #deliver({ message, redelivered }: Delivery): Promise<boolean> {
+  async #deliver({ message, redelivered }: Delivery, begin?: Begin): Promise<boolean> {
     const arrival = { id: `${this.#idPrefix}${++this.#sequence}`, now: Date.now(), redelivered };
     const matches = this.#table.match(message.address.name);
     if (matches.length === 0) this.#tellOfUnmatched(message);
     const done = await Promise.all(
       matches.map(async ({ route: worker, captures }) => {
-        const safe = await worker.deliver(message, captures, arrival);
+        const safe = await worker.deliver(message, captures, arrival, begin);
         if (!safe && this.#atMostOnce) worker.countLost();
         return safe;
       }),

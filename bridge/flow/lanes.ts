@@ -7,7 +7,7 @@ import type { ConnectionStatus } from '../status.js';
 import { Lane, type LaneOptions } from './lane.js';
 
 /** Milliseconds until a send without an answer is in doubt: a full Classic queue gives no answer at all. */
-const SEND_TIMEOUT = 30_000;
+export const SEND_TIMEOUT = 30_000;
 
 /** Milliseconds in which a send that gets no answer is tried again twice. */
 const LATELY = 2 * SEND_TIMEOUT;

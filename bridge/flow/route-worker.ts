@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RouteConfig } from '../config/config.js';
+import type { Transaction } from '../connectors/connector.js';
 import { asBridgeError, BridgeError } from '../errors.js';
 import { type Address, describeAddress } from '../message/address.js';
-import type { Message } from '../message/message.js';
+import type { Message, OutboundMessage } from '../message/message.js';
 import type { Log } from '../observability/log.js';
 import type { RouteStatus } from '../status.js';
 import { type DeadLetterExtent, deadLetterOf, LONGEST_CUT_BODY } from './dead-letter.js';
@@ -35,6 +36,9 @@ type Counter = Exclude<keyof RouteStatus, 'name' | 'state' | 'reason' | 'oldestI
 /** Milliseconds that a message may be on its way before its route counts as held up. */
 const HELD_UP_AFTER = 30_000;
 
+/** Starts the transaction in which a message is sent and accepted; undefined when it has to go through the lanes. */
+export type Begin = () => Transaction | undefined;
+
 /** One message on its way through the route. */
 interface Passage {
   readonly message: Message;
@@ -42,6 +46,7 @@ interface Passage {
   readonly destination?: string;
   readonly orderKey: string;
   readonly id: string;
+  readonly begin?: Begin;
 }
 
 /**
@@ -51,6 +56,11 @@ interface Passage {
 function lessThan(extent: DeadLetterExtent, message: Message, refusal: BridgeError): DeadLetterExtent {
   if (extent === 'whole') return 'bare';
   return refusal.code === 'message-refused' && bodySize(message) > LONGEST_CUT_BODY ? 'cut' : extent;
+}
+
+/** Of one destination alone, if that has a name. */
+function towards(passage: Passage, destination: string | undefined): Passage {
+  return destination === undefined ? passage : { ...passage, destination };
 }
 
 /**
@@ -113,11 +123,16 @@ export class RouteWorker {
   }
 
   /** Resolves true when the message is safe: confirmed by every destination, kept as a dead letter, or not wanted. */
-  async deliver(message: Message, captures: ReadonlyMap<string, string>, arrival: Arrival): Promise<boolean> {
+  async deliver(
+    message: Message,
+    captures: ReadonlyMap<string, string>,
+    arrival: Arrival,
+    begin?: Begin,
+  ): Promise<boolean> {
     this.#counters.received++;
     this.#counters.inFlight++;
     try {
-      return await this.#pass(message, captures, arrival);
+      return await this.#pass(message, captures, arrival, begin);
     } finally {
       this.#counters.inFlight--;
     }
@@ -129,20 +144,29 @@ export class RouteWorker {
   }
 
   /** Everything up to the first await happens in the turn of the delivery: lanes get messages in the order of arrival. */
-  async #pass(message: Message, captures: ReadonlyMap<string, string>, arrival: Arrival): Promise<boolean> {
+  async #pass(
+    message: Message,
+    captures: ReadonlyMap<string, string>,
+    arrival: Arrival,
+    begin: Begin | undefined,
+  ): Promise<boolean> {
+    const { id } = arrival;
+    const start = { message, id, ...(begin === undefined ? {} : { begin }) };
     let plan: Plan | undefined;
     try {
       plan = this.route.plan(message, captures, arrival);
     } catch (cause) {
-      const passage = { message, orderKey: message.address.name, id: arrival.id };
-      return (await this.#keepAsDeadLetter(passage, asBridgeError(cause, 'mapping-failed'))) !== 'abandoned';
+      return await this.#refuse(
+        { ...start, orderKey: message.address.name },
+        asBridgeError(cause, 'mapping-failed'),
+      );
     }
     if (plan === undefined) {
       this.#counters.filtered++;
       return true;
     }
     const { dedupeKey, orderKey, sends } = plan;
-    const passage = { message, orderKey, id: arrival.id };
+    const passage = { ...start, orderKey };
     if (dedupeKey === undefined) return this.#sendAll(sends, passage);
     const result = await this.#recent.once(dedupeKey, () => this.#sendAll(sends, passage));
     if (result !== 'duplicate') return result;
@@ -154,10 +178,59 @@ export class RouteWorker {
     if (this.#pacer !== undefined && !(await this.#pacer.turn())) return false;
     const mark = { since: performance.now() };
     this.#sending.add(mark);
-    const fates = await Promise.all(sends.map((send) => this.#sendOne(send, passage)));
+    const fates =
+      (await this.#sendTogether(sends, passage)) ??
+      (await Promise.all(sends.map((send) => this.#sendOne(send, passage))));
     this.#sending.delete(mark);
     if (fates.every((fate) => fate === 'confirmed')) this.#counters.delivered++;
     return !fates.includes('abandoned');
+  }
+
+  /** The message as a whole cannot be delivered. */
+  async #refuse(passage: Passage, error: BridgeError): Promise<boolean> {
+    const fates = await this.#sendTogether([{ to: undefined, result: error }], passage);
+    const fate = fates?.[0] ?? (await this.#keepAsDeadLetter(passage, error));
+    return fate !== 'abandoned';
+  }
+
+  /** In one transaction with the acceptance of the message; undefined when it has to go through the lanes. */
+  async #sendTogether(
+    sends: readonly {
+      /** Undefined: to none of them. */
+      readonly to: number | undefined;
+      readonly result: PlannedSend['result'];
+    }[],
+    passage: Passage,
+  ): Promise<Fate[] | undefined> {
+    const transaction = passage.begin?.();
+    if (transaction === undefined) return undefined;
+    const deadLetters: BridgeError[] = [];
+    const add = ({ to, result }: (typeof sends)[number]): Fate => {
+      try {
+        if (result instanceof BridgeError) throw result;
+        transaction.add(result);
+        return 'confirmed';
+      } catch (cause) {
+        const error = asBridgeError(cause, 'mapping-failed');
+        transaction.add(this.#deadLetter(towards(passage, this.#nameOf(to)), error));
+        deadLetters.push(error);
+        return 'dead-lettered';
+      }
+    };
+    let fates: Fate[];
+    try {
+      fates = sends.map(add);
+    } catch {
+      // Not even as a dead letter can it be sent like this: the other way knows how to keep less of it.
+      return undefined;
+    }
+    try {
+      await transaction.commit();
+    } catch {
+      return ['abandoned'];
+    }
+    for (const error of deadLetters) this.#countDeadLetter(passage, error);
+    return fates;
   }
 
   async #sendOne({ to, result }: PlannedSend, passage: Passage): Promise<Fate> {
@@ -168,9 +241,12 @@ export class RouteWorker {
     } catch (cause) {
       const error = asBridgeError(cause, 'mapping-failed');
       if (error.transient) return 'abandoned';
-      const destination = this.route.destinations[to];
-      return this.#keepAsDeadLetter({ ...passage, ...(destination && { destination }) }, error);
+      return this.#keepAsDeadLetter(towards(passage, this.#nameOf(to)), error);
     }
+  }
+
+  #nameOf(index: number | undefined): string | undefined {
+    return index === undefined ? undefined : this.route.destinations[index];
   }
 
   #lanesOf(index: number): Lanes {
@@ -179,28 +255,48 @@ export class RouteWorker {
     return lanes;
   }
 
-  async #keepAsDeadLetter(
-    { message, orderKey, id, destination }: Passage,
+  #deadLetter(
+    { message, id, destination }: Passage,
     error: BridgeError,
-  ): Promise<Fate> {
-    const { address, lanes } = this.route.deadLetter;
+    extent: DeadLetterExtent = 'whole',
+  ): OutboundMessage {
+    const { address } = this.route.deadLetter;
     const route = this.route.config.name;
-    const fields = { route, from: describeAddress(message.address), code: error.code };
     const reason = { route, error, id, ...(destination === undefined ? {} : { destination }) };
+    return deadLetterOf(message, { ...reason, now: Date.now(), extent }, address);
+  }
+
+  #countDeadLetter({ message }: Passage, { code, message: reason }: BridgeError): void {
+    this.#counters.deadLettered++;
+    this.#refusal = undefined;
+    this.log.warn('dead-lettered', {
+      route: this.route.config.name,
+      from: describeAddress(message.address),
+      code,
+      reason,
+    });
+  }
+
+  async #keepAsDeadLetter(passage: Passage, error: BridgeError): Promise<Fate> {
+    const { message, orderKey } = passage;
+    const { lanes } = this.route.deadLetter;
     let extent: DeadLetterExtent = 'whole';
     let wait = DEAD_LETTER_RETRY.initial;
     do {
       try {
-        await lanes.send(deadLetterOf(message, { ...reason, now: Date.now(), extent }, address), orderKey);
-        this.#counters.deadLettered++;
-        this.#refusal = undefined;
-        this.log.warn('dead-lettered', { ...fields, reason: error.message });
+        await lanes.send(this.#deadLetter(passage, error, extent), orderKey);
+        this.#countDeadLetter(passage, error);
         return 'dead-lettered';
       } catch (cause) {
         const refusal = asBridgeError(cause, 'connection-lost');
         if (refusal.transient) return 'abandoned';
         this.#refusal = refusal;
-        this.log.error('dead letter refused, will try again', { ...fields, reason: refusal.message });
+        this.log.error('dead letter refused, will try again', {
+          route: this.route.config.name,
+          from: describeAddress(message.address),
+          code: error.code,
+          reason: refusal.message,
+        });
         const less = lessThan(extent, message, refusal);
         if (less === extent) {
           await delay(wait, undefined, { ref: false });

@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'dead-letters.ts': [
     'config/config.ts',
     'config/dead-letter-place.ts',
+    'config/one-transaction.ts',
     'connectors/connector.ts',
     'endpoints.ts',
     'flow',
@@ -30,6 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'sessions.ts',
     'config/client-ids.ts',
     'config/dead-letter-place.ts',
+    'config/one-transaction.ts',
     'connectors',
     'flow',
     'message',

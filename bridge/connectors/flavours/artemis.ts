@@ -60,6 +60,8 @@ export const artemis: Flavour = {
     plainName: (destination) => destination.replace(/^(?:queue|topic):\/\//, ''),
     // With two, consumers were seen to get whole transactions in the wrong order (2.40.0).
     openTransactions: 1,
+    // It warns that it does not support that, and acknowledges at once (AMQ222112).
+    acknowledgesInTransactions: false,
     // They must fit into one record of the journal, 501,760 bytes as it comes, as UTF-16 and with up to 102,400 characters of the
     // body; over 1 MiB the ERROR frame has a header that is too long to read (2.40.0).
     limits: { headers: 1_000, lineBytes: 100_000, bytes: 100_000 },

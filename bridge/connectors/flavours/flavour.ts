@@ -93,6 +93,8 @@ export interface StompFlavour {
    * syncs the last; one where commits are not worked off in their order.
    */
   readonly openTransactions: number;
+  /** True where an ACK may be part of a transaction, so that what was taken and what is sent for it change places at once. */
+  readonly acknowledgesInTransactions: boolean;
   /** The most that the headers of a SEND may be; over more the broker ends the connection. */
   readonly limits: {
     readonly headers: number;

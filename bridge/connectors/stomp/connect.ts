@@ -197,12 +197,21 @@ class StompConnection implements Connection {
         flavour: this.#flavour,
         write: (bytes) => this.#write(bytes),
         receipt: (done) => this.#expectReceipt(done),
+        takeOver: (delivery) => this.#takeOver(delivery),
       },
       spec,
     );
     this.#sinks.push(sink);
     if (this.#reason !== undefined) sink.lose(this.#reason, undefined);
     return sink;
+  }
+
+  #takeOver(delivery: Delivery): string | undefined {
+    for (const source of this.#sources.values()) {
+      const ackId = source.takeOver(delivery);
+      if (ackId !== undefined) return ackId;
+    }
+    return undefined;
   }
 
   /** With DISCONNECT: only after its receipt does the broker let another connection have the same client id. */
@@ -275,9 +284,13 @@ class StompConnection implements Connection {
     done?.();
   }
 
-  /** STOMP 1.2: after an ERROR frame the broker closes the connection. */
+  /**
+   * STOMP 1.2: after an ERROR frame the broker closes the connection. Until then it answers on: Artemis with a RECEIPT for the COMMIT of
+   * a transaction of which nothing is left (2.40.0).
+   */
   #refused(frame: IncomingFrame): void {
-    this.#refusal = textOf(frame);
+    this.#receipts.clear();
+    this.#refusal ??= textOf(frame);
     this.#onRefusal?.(this.#refusal);
     this.#client.destroy(new Error(this.#refusal));
   }

@@ -1,6 +1,6 @@
 import { BridgeError } from '../../errors.js';
 import type { OutboundMessage } from '../../message/message.js';
-import type { Endpoint, Sink, SinkSpec } from '../connector.js';
+import type { Delivery, Endpoint, Sink, SinkSpec, Transaction } from '../connector.js';
 import type { StompFlavour } from '../flavours/flavour.js';
 import { placeOf, refusalOf } from './errors.js';
 import { encodeFrame } from './frame.js';
@@ -11,12 +11,22 @@ const LARGEST_BATCH = 200;
 /** Bytes of bodies in one transaction; a larger body goes alone. A batch is copied once, for one write. */
 const LARGEST_BATCH_BYTES = 1024 * 1024;
 
+/** What goes into one transaction together. */
 interface Pending {
-  readonly send: Send;
-  /** Milliseconds since the epoch; counted from when it was written. */
+  readonly sends: readonly Send[];
+  /** Of the delivery that is accepted with them. */
+  readonly ackId?: string;
+  /** Milliseconds on the monotonic clock, which no change of the system's time moves; counted from when it was written. */
   deadline: number;
   readonly resolve: () => void;
   readonly reject: (error: BridgeError) => void;
+}
+
+/** One transaction under way, or a lone message that needs none. */
+interface Batch {
+  readonly members: readonly Pending[];
+  /** The COMMIT, while it may not be written yet. */
+  commit: Buffer | undefined;
 }
 
 export interface SinkConnection {
@@ -26,11 +36,15 @@ export interface SinkConnection {
   readonly write: (bytes: Buffer) => void;
   /** A receipt id of its own; `done` is called when the RECEIPT comes. */
   readonly receipt: (done: () => void) => string;
+  /** See `StompSource.takeOver`. */
+  readonly takeOver: (delivery: Delivery) => string | undefined;
 }
 
 /**
  * Sends what waits as one transaction, because the broker syncs its journal once a commit. A lone message goes alone and at
- * once. What waits beyond the open transactions is bounded by the flow's credit.
+ * once. While a transaction waits for its receipt the next one's messages are written already, but it is committed only after that:
+ * both brokers go on with what follows a refusal, so the later one would overtake the earlier, and be sent a second time
+ * after it. What waits beyond the open transactions is bounded by the flow's credit.
  */
 export class StompSink implements Sink {
   readonly #connection: SinkConnection;
@@ -38,7 +52,8 @@ export class StompSink implements Sink {
   readonly #batchSize: number;
   readonly #sent = new Set<Pending>();
   #waiting: Pending[] = [];
-  #batches = 0;
+  /** Oldest first. */
+  readonly #open: Batch[] = [];
   #transaction = 0;
   #scheduled = false;
   #reason: BridgeError | undefined;
@@ -53,13 +68,32 @@ export class StompSink implements Sink {
   }
 
   async send(message: OutboundMessage): Promise<void> {
-    const send = encodeSend(message, this.#connection.flavour);
-    await new Promise<void>((resolve, reject) => {
+    await this.#enqueue([encodeSend(message, this.#connection.flavour)]);
+  }
+
+  transaction(delivery: Delivery): Transaction {
+    const sends: Send[] = [];
+    return {
+      add: (message) => {
+        sends.push(encodeSend(message, this.#connection.flavour));
+      },
+      commit: () => this.#enqueue(sends, delivery),
+    };
+  }
+
+  #enqueue(sends: readonly Send[], delivery?: Delivery): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const ackId = delivery && this.#connection.takeOver(delivery);
       if (this.#reason !== undefined) {
         reject(this.#reason);
         return;
       }
-      this.#waiting.push({ send, deadline: Number.POSITIVE_INFINITY, resolve, reject });
+      if (delivery !== undefined && ackId === undefined) {
+        reject(new BridgeError('connection-lost', 'the connection that the message came over is gone'));
+        return;
+      }
+      const deadline = Number.POSITIVE_INFINITY;
+      this.#waiting.push({ sends, ...(ackId === undefined ? {} : { ackId }), deadline, resolve, reject });
       this.#schedule();
     });
   }
@@ -80,7 +114,7 @@ export class StompSink implements Sink {
 
   /** One turn gathers what comes together; nothing waits longer than that while the connection is idle. */
   #schedule(): void {
-    if (this.#scheduled || this.#batches >= this.#connection.flavour.openTransactions) return;
+    if (this.#scheduled || this.#open.length >= this.#connection.flavour.openTransactions) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
@@ -90,53 +124,66 @@ export class StompSink implements Sink {
 
   #pump(): void {
     const { openTransactions } = this.#connection.flavour;
-    while (this.#batches < openTransactions && this.#waiting.length > 0 && this.#reason === undefined) {
-      const batch = this.#takeBatch();
-      const deadline = Date.now() + this.#spec.sendTimeout;
-      this.#batches++;
-      for (const pending of batch) {
+    while (this.#open.length < openTransactions && this.#waiting.length > 0 && this.#reason === undefined) {
+      const members = this.#takeBatch();
+      const deadline = performance.now() + this.#spec.sendTimeout;
+      for (const pending of members) {
         pending.deadline = deadline;
         this.#sent.add(pending);
       }
-      const receipt = this.#connection.receipt(() => this.#confirmed(batch));
-      this.#connection.write(batch.length === 1 ? single(batch, receipt) : this.#together(batch, receipt));
+      this.#begin(members);
     }
+  }
+
+  #begin(members: readonly Pending[]): void {
+    const receipt = ['receipt', this.#connection.receipt(() => this.#confirmed(members))] as const;
+    const isFirst = this.#open.length === 0;
+    const lone = isFirst ? withoutTransaction(members) : undefined;
+    const batch: Batch = { members, commit: undefined };
+    this.#open.push(batch);
+    if (lone !== undefined) {
+      this.#connection.write(encodeFrame('SEND', [...lone.headers, receipt], lone.body));
+      return;
+    }
+    const transaction = ['transaction', `t${++this.#transaction}`] as const;
+    const commit = encodeFrame('COMMIT', [transaction, receipt]);
+    const frames = [
+      encodeFrame('BEGIN', [transaction]),
+      ...members.flatMap(({ sends, ackId }) => [
+        ...sends.map(({ headers, body }) => encodeFrame('SEND', [...headers, transaction], body)),
+        ...(ackId === undefined ? [] : [encodeFrame('ACK', [['id', ackId], transaction])]),
+      ]),
+    ];
+    if (!isFirst) batch.commit = commit;
+    this.#connection.write(Buffer.concat(isFirst ? [...frames, commit] : frames));
   }
 
   /** The oldest that wait, as many as go into one transaction; one at least. */
   #takeBatch(): Pending[] {
     let bytes = 0;
-    const large = this.#waiting.findIndex(({ send }) => {
-      bytes += send.body.length;
+    const large = this.#waiting.findIndex(({ sends }) => {
+      for (const { body } of sends) bytes += body.length;
       return bytes > LARGEST_BATCH_BYTES;
     });
     const fitting = large === -1 ? this.#batchSize : Math.max(1, large);
     return this.#waiting.splice(0, Math.min(this.#batchSize, fitting));
   }
 
-  #together(batch: readonly Pending[], receipt: string): Buffer {
-    const transaction = `t${++this.#transaction}`;
-    return Buffer.concat([
-      encodeFrame('BEGIN', [['transaction', transaction]]),
-      ...batch.map(({ send }) =>
-        encodeFrame('SEND', [...send.headers, ['transaction', transaction]], send.body),
-      ),
-      encodeFrame('COMMIT', [
-        ['transaction', transaction],
-        ['receipt', receipt],
-      ]),
-    ]);
-  }
-
-  #confirmed(batch: readonly Pending[]): void {
-    this.#batches--;
-    for (const pending of batch) if (this.#sent.delete(pending)) pending.resolve();
+  #confirmed(members: readonly Pending[]): void {
+    const at = this.#open.findIndex((batch) => batch.members === members);
+    if (at !== -1) this.#open.splice(at, 1);
+    for (const pending of members) if (this.#sent.delete(pending)) pending.resolve();
+    const [next] = this.#open;
+    if (next?.commit !== undefined) {
+      this.#connection.write(next.commit);
+      next.commit = undefined;
+    }
     this.#schedule();
   }
 
   /** Every send has the same time limit, so the oldest stands first. */
   #expire(): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const pending of this.#sent) {
       if (pending.deadline > now) return;
       this.#sent.delete(pending);
@@ -146,8 +193,8 @@ export class StompSink implements Sink {
   }
 }
 
-function single(batch: readonly Pending[], receipt: string): Buffer {
-  return Buffer.concat(
-    batch.map(({ send }) => encodeFrame('SEND', [...send.headers, ['receipt', receipt]], send.body)),
-  );
+/** A lone message that nothing else goes with. */
+function withoutTransaction([first, ...rest]: readonly Pending[]): Send | undefined {
+  const isLone = rest.length === 0 && first?.sends.length === 1 && first.ackId === undefined;
+  return isLone ? first.sends[0] : undefined;
 }

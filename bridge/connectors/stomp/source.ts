@@ -25,6 +25,8 @@ export class StompSource implements Source {
   #stopped = false;
   #alive = true;
   #acks: Buffer[] = [];
+  /** Ends the settlement of a delivery here and tells what an ACK of it has to name. */
+  readonly #takers = new WeakMap<Delivery, () => string | undefined>();
 
   constructor(
     connection: SourceConnection,
@@ -59,6 +61,14 @@ export class StompSource implements Source {
     this.#waiting = [];
   }
 
+  /**
+   * What an ACK of the delivery has to name, for somebody else who writes it: here it counts as settled then. Undefined when it is
+   * not of this source, or its connection is gone.
+   */
+  takeOver(delivery: Delivery): string | undefined {
+    return this.#takers.get(delivery)?.();
+  }
+
   /** Writes the acknowledgements of this turn. */
   flush(): void {
     const acks = this.#acks;
@@ -86,12 +96,15 @@ export class StompSource implements Source {
 
   #handOver(frame: IncomingFrame, ackId: string): void {
     let settled = false;
-    this.#onDelivery({
+    const settleOnce = () => {
+      if (settled) throw new Error('a delivery is settled exactly once');
+      settled = true;
+    };
+    const delivery: Delivery = {
       message: decodeMessage(frame, this.#pattern, this.#connection.flavour),
       redelivered: frame.headers.redelivered === 'true',
       settle: (outcome: Outcome) => {
-        if (settled) throw new Error('a delivery is settled exactly once');
-        settled = true;
+        settleOnce();
         if (!this.#alive) return;
         if (outcome === 'released') {
           this.#stopped = true;
@@ -99,7 +112,12 @@ export class StompSource implements Source {
           this.#connection.end('ended by the bridge to get a message again: STOMP cannot give back just one');
         } else this.#acknowledge(outcome === 'accepted' ? 'ACK' : 'NACK', ackId);
       },
+    };
+    this.#takers.set(delivery, () => {
+      settleOnce();
+      return this.#alive ? ackId : undefined;
     });
+    this.#onDelivery(delivery);
   }
 
   #acknowledge(command: 'ACK' | 'NACK', id: string): void {

@@ -1,0 +1,101 @@
+import type { Delivery, Sink, Transaction } from '../connectors/connector.js';
+import { asBridgeError, type BridgeError } from '../errors.js';
+import type { Begin } from './route-worker.js';
+
+/** How one delivery goes. */
+export interface Way {
+  readonly begin: Begin;
+  /** True once it was accepted in the transaction in which it was sent. */
+  readonly isSettled: boolean;
+  /** To be called when nothing more happens for the delivery. */
+  end(): void;
+}
+
+/**
+ * The short way of messages whose destinations are on the broker that they came from: sent and accepted in one transaction over the
+ * source's own connection, so that nothing can be lost or come twice between the two. When the broker refuses a transaction,
+ * it does not say which message was meant: all that were under way then take the long way, through the lanes, which find the one.
+ * The short way is open again once these are settled, so that nothing is overtaken.
+ */
+export class Transactions {
+  readonly #replaceConnection: () => void;
+  #sink: Sink | undefined;
+  /** Messages in transactions without an answer. */
+  #open = 0;
+  /** Messages that are still to come and to take the long way, and those that are on it. */
+  #toLanes = 0;
+  #onLanes = 0;
+
+  /** @param replaceConnection called when the broker does not answer: only the end of the connection undoes what is in doubt */
+  constructor(replaceConnection: () => void) {
+    this.#replaceConnection = replaceConnection;
+  }
+
+  /** The sink of a fresh connection. */
+  open(sink: Sink): void {
+    this.#sink = sink;
+  }
+
+  lose(): void {
+    this.#sink = undefined;
+  }
+
+  /** True while no more should be taken from the source: the short way opens when the long one is empty. */
+  get isChangingBack(): boolean {
+    return this.#onLanes > 0 && this.#toLanes === 0;
+  }
+
+  wayOf(delivery: Delivery): Way {
+    let isSettled = false;
+    let isOnLanes = false;
+    return {
+      begin: () => {
+        const transaction = this.#begin(delivery);
+        isOnLanes = transaction === undefined;
+        return (
+          transaction && {
+            add: (message) => transaction.add(message),
+            commit: async () => {
+              await this.#commit(transaction);
+              isSettled = true;
+            },
+          }
+        );
+      },
+      get isSettled() {
+        return isSettled;
+      },
+      end: () => {
+        if (isOnLanes) this.#onLanes--;
+      },
+    };
+  }
+
+  #begin(delivery: Delivery): Transaction | undefined {
+    const mustUseLanes = this.#toLanes > 0 || this.#onLanes > 0;
+    const transaction = mustUseLanes ? undefined : this.#sink?.transaction?.(delivery);
+    if (transaction === undefined) {
+      this.#onLanes++;
+      this.#toLanes = Math.max(0, this.#toLanes - 1);
+    }
+    return transaction;
+  }
+
+  async #commit(transaction: Transaction): Promise<void> {
+    this.#open++;
+    try {
+      await transaction.commit();
+    } catch (cause) {
+      const error = asBridgeError(cause, 'connection-lost');
+      if (error.code === 'send-timeout') this.#replaceConnection();
+      if (isRefusal(error)) this.#toLanes = Math.max(this.#toLanes, this.#open);
+      throw error;
+    } finally {
+      this.#open--;
+    }
+  }
+}
+
+function isRefusal({ fromBroker, code }: BridgeError): boolean {
+  return fromBroker || code === 'batch-refused';
+}

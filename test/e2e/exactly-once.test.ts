@@ -1,0 +1,116 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { connectStomp } from '../../bridge/connectors/stomp/connect.js';
+import { endpointOf } from '../contract/brokers-under-test.js';
+import { message, queue } from '../contract/jms-workbench.js';
+import { accountFor } from '../support/accounting.js';
+import { startBridgeOn, type TestBridge } from '../support/bridge.js';
+import { startClassic, type TestBroker } from '../support/brokers.js';
+import { eventually } from '../support/eventually.js';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
+import { uniqueName } from '../support/names.js';
+
+const MESSAGES = 3_000;
+const CUTS = 3;
+const ROOMS = 4;
+
+/** What is taken and sent over STOMP on one Classic changes place in one transaction: nothing comes twice there. */
+describe('queue to queue on one Classic over STOMP', () => {
+  let broker: TestBroker;
+  let proxy: FaultProxy;
+  let bridge: TestBridge | undefined;
+
+  beforeAll(async () => {
+    broker = await startClassic({ writable: 'test' });
+    proxy = await startFaultProxy(broker.ports.stomp ?? 0);
+  });
+  afterEach(async () => {
+    proxy.heal();
+    await bridge?.end();
+    bridge = undefined;
+  });
+  afterAll(async () => {
+    await proxy.close();
+    await broker.stop();
+  });
+
+  const mapping = (id: string, to: string) => `version: 1
+brokers:
+  mq:
+    type: activemq
+    stomp: stomp://127.0.0.1:${proxy.port}
+    username: \${ACTIVEMQ_USERNAME}
+    password: \${ACTIVEMQ_PASSWORD}
+    clientId: ${id}
+routes:
+  move: { from: { queue: ${id}, via: stomp }, to: ${to}, deadLetter: ${id}.dead }
+`;
+  const status = () => bridge?.status().routes[0];
+
+  async function fill(name: string, count: number, over: (n: number) => object = () => ({})) {
+    const connection = await connectStomp(
+      { ...endpointOf(broker, 'stomp'), clientId: uniqueName('producer') },
+      new AbortController().signal,
+    );
+    const sink = await connection.sink({ window: 500, sendTimeout: 20_000 });
+    const numbers = Array.from({ length: count }, (_, n) => n);
+    await Promise.all(numbers.map((n) => sink.send(message(queue(name), JSON.stringify({ n, ...over(n) })))));
+    await connection.close();
+  }
+
+  it.each([
+    ['before it has reached the broker', 'toBroker'],
+    ['before the broker has answered', 'toBridge'],
+  ] as const)(
+    'sends nothing twice although the connection ends in a transaction, %s',
+    async (_, direction) => {
+      const id = uniqueName('test.once');
+      await fill(id, MESSAGES);
+      bridge = await startBridgeOn(mapping(id, `{ queue: ${id}.out }`), broker);
+      for (let cut = 1; cut <= CUTS; cut++) {
+        await eventually(() => (status()?.received ?? 0) >= (cut * MESSAGES) / (CUTS + 2));
+        proxy.hang(direction);
+        await eventually(() => (status()?.inFlight ?? 0) > 0);
+        proxy.cut();
+        proxy.heal();
+      }
+      const account = await accountFor(broker, `${id}.out`, { rooms: ROOMS, count: MESSAGES });
+      expect({ ...account, arrived: account.arrived.size }).toEqual({
+        arrived: MESSAGES,
+        duplicates: 0,
+        reordered: 0,
+      });
+      // Or no cut was within a transaction.
+      if (direction === 'toBroker') expect(status()?.received).toBeGreaterThan(MESSAGES);
+      else expect(status()?.delivered).toBeLessThan(MESSAGES);
+    },
+  );
+
+  it('keeps as dead letters what the broker refuses, and sends the rest once and in order', async () => {
+    const id = uniqueName('test.once');
+    const isRefused = (n: number) => n % 1_000 === 500;
+    await fill(id, MESSAGES, (n) => ({ area: isRefused(n) ? 'forbidden' : 'test' }));
+    bridge = await startBridgeOn(mapping(id, `{ queue: "{body.area}.once.${id}" }`), broker);
+    const refused = MESSAGES / 1_000;
+    const account = await accountFor(broker, `test.once.${id}`, {
+      rooms: ROOMS,
+      count: MESSAGES - refused,
+    });
+    expect({ ...account, arrived: account.arrived.size }).toEqual({
+      arrived: MESSAGES - refused,
+      duplicates: 0,
+      reordered: 0,
+    });
+    await eventually(() => status()?.inFlight === 0);
+    expect(status()).toMatchObject({ deadLettered: refused });
+  });
+
+  it('keeps as a dead letter, in the transaction, what cannot be mapped', async () => {
+    const id = uniqueName('test.once');
+    await fill(id, 100, (n) => (n === 50 ? {} : { room: 'lobby' }));
+    bridge = await startBridgeOn(mapping(id, `{ queue: "${id}.{body.room}" }`), broker);
+    const account = await accountFor(broker, `${id}.lobby`, { rooms: ROOMS, count: 99 });
+    expect(account).toMatchObject({ duplicates: 0, reordered: 0 });
+    await eventually(() => status()?.inFlight === 0);
+    expect(status()).toMatchObject({ delivered: 99, deadLettered: 1, retried: 0 });
+  });
+});
