@@ -34,11 +34,6 @@ export interface FlowOptions {
   readonly log: Log;
 }
 
-interface OpenSource {
-  readonly source: Source;
-  readonly table: RouteTable<RouteWorker>;
-}
-
 /**
  * One source session at work: takes deliveries, hands them to the routes that match, and settles each delivery only after
  * every one of them has its message safe. Memory: never more than `inFlight` unsettled deliveries, also across the
@@ -53,7 +48,9 @@ export class Flow {
   readonly #atMostOnce: boolean;
   readonly #idPrefix = `ID:bridge-${randomBytes(6).toString('hex')}-`;
   #sequence = 0;
-  #sources: readonly OpenSource[] = [];
+  #sources: readonly Source[] = [];
+  /** Of each source, by its place: deliveries that are not settled, those of its predecessors included. */
+  readonly #unsettled: number[] = [];
   #granted = false;
   #outstanding = 0;
   #stopping = false;
@@ -140,7 +137,7 @@ export class Flow {
   }
 
   async #drain(): Promise<void> {
-    await Promise.all(this.#sources.map(({ source }) => source.stop().catch(() => undefined)));
+    await Promise.all(this.#sources.map((source) => source.stop().catch(() => undefined)));
     if (this.#outstanding === 0) return;
     await new Promise<void>((resolve) => {
       this.#idle = resolve;
@@ -148,14 +145,13 @@ export class Flow {
   }
 
   async #subscribe(connection: Connection): Promise<void> {
-    const opened: OpenSource[] = [];
-    for (const { spec, readers } of this.#subscriptions()) {
+    const opened: Source[] = [];
+    for (const [place, { spec, readers }] of this.#subscriptions().entries()) {
       const table = new RouteTable(
         spec.kind,
         readers.map((worker) => ({ pattern: worker.route.config.from.pattern, route: worker })),
       );
-      const source = await connection.source(spec, (delivery) => this.#take(delivery, table));
-      opened.push({ source, table });
+      opened.push(await connection.source(spec, (delivery) => this.#take(delivery, place, table)));
     }
     this.#sources = opened;
     this.#grantWhenReady();
@@ -165,14 +161,17 @@ export class Flow {
     if (this.#granted || this.#stopping || this.#sources.length === 0) return;
     if (!this.#options.lanes.every((lanes) => lanes.allOpen)) return;
     this.#granted = true;
-    // What a lost source left in flight still takes its place in memory until it is sent.
-    const free = Math.max(0, this.#limit - this.#outstanding);
-    for (const { source } of this.#sources)
-      if (free > 0) source.grant(Math.ceil(free / this.#sources.length));
+    const share = Math.ceil(this.#limit / this.#sources.length);
+    for (const [place, source] of this.#sources.entries()) {
+      // What a lost source left in flight still takes its place in memory until it is sent.
+      const free = share - (this.#unsettled[place] ?? 0);
+      if (free > 0) source.grant(free);
+    }
   }
 
-  #take(delivery: Delivery, table: RouteTable<RouteWorker>): void {
+  #take(delivery: Delivery, place: number, table: RouteTable<RouteWorker>): void {
     this.#outstanding++;
+    this.#unsettled[place] = (this.#unsettled[place] ?? 0) + 1;
     if (this.#atMostOnce) delivery.settle('accepted');
     void this.#deliver(delivery, table)
       .catch((cause: unknown) => {
@@ -183,15 +182,15 @@ export class Flow {
       .then((safe) => {
         this.#outstanding--;
         if (safe && !this.#atMostOnce) delivery.settle('accepted');
-        this.#freed(table);
+        this.#freed(place);
       });
   }
 
-  #freed(table: RouteTable<RouteWorker>): void {
+  #freed(place: number): void {
+    this.#unsettled[place] = (this.#unsettled[place] ?? 0) - 1;
     if (this.#outstanding === 0) this.#idle?.();
     if (this.#stopping || !this.#granted) return;
-    const open = this.#sources.find((candidate) => candidate.table === table) ?? this.#sources[0];
-    open?.source.grant(1);
+    this.#sources[place]?.grant(1);
   }
 
   /** Hands the message to every route that matches; resolves true when it is safe with each. */

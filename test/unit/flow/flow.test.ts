@@ -4,6 +4,7 @@ import { MemoryBroker } from '../../../bridge/connectors/memory/memory-broker.js
 import { BridgeError } from '../../../bridge/errors.js';
 import type { Flow } from '../../../bridge/flow/flow.js';
 import { parseExpression } from '../../../bridge/routing/expression.js';
+import { parsePattern } from '../../../bridge/routing/pattern.js';
 import { parseTemplate } from '../../../bridge/routing/template.js';
 import { eventually } from '../../support/eventually.js';
 import { chat, startFlow as start, subscribe } from '../../support/memory-flow.js';
@@ -205,6 +206,35 @@ describe('a flow', () => {
       return (flow.routes()[0]?.delivered ?? 0) >= 50;
     });
     expect(most).toBe(5);
+  });
+
+  it('gives each queue of a shared session its credit again when the source reconnects with all of it in use', async () => {
+    const broker = new MemoryBroker();
+    let open = false;
+    broker.refuse = () => (open ? undefined : new BridgeError('destination-full', 'no room left'));
+    const fromQueue = (name: string): RouteConfig => ({
+      ...rule({ name, to: [destination('topic', 'all')] }),
+      from: {
+        kind: 'queue',
+        broker: 'b',
+        via: 'amqp',
+        pattern: parsePattern('queue', name),
+        qos: 1,
+        session: 'durable',
+        connection: 'shared',
+      },
+      inFlight: 4,
+    });
+    const message = (name: string) => ({ ...chat('lobby', 'hi'), address: { kind: 'queue' as const, name } });
+    const flow = await startFlow(broker, [fromQueue('first'), fromQueue('second')]);
+    const total = (what: 'inFlight' | 'delivered') => flow.routes().map((route) => route[what]);
+    for (let n = 0; n < 10; n++) for (const name of ['first', 'second']) broker.publish(message(name));
+    await eventually(() => total('inFlight').join() === '2,2');
+    broker.dropConnections();
+    await eventually(() => flow.connections().some(({ state }) => state !== 'up'));
+    await eventually(() => flow.connections().every(({ state }) => state === 'up'));
+    open = true;
+    await eventually(() => total('delivered').every((delivered) => delivered >= 10), 5_000);
   });
 
   it('drains on stop: what is in flight is delivered, what is not taken stays with the broker', async () => {
