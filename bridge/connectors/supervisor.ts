@@ -14,6 +14,12 @@ const STABLE = 10_000;
 /** Connections in a row that ended soon after they were up, from which on it is no accident. */
 const SUSPICIOUS = 3;
 
+/**
+ * Two clients with one id end each other for as long as both come back at once. So a client that suspects another waits up to
+ * `max` ms, and suspects it until it was up for `calm` ms: whichever has the connection then works in peace for a while.
+ */
+const RIVAL = { max: 60_000, calm: 300_000 };
+
 /** Milliseconds after which a failure that goes on is news again. */
 const REMIND = 60_000;
 
@@ -41,6 +47,7 @@ export class Supervisor {
   #reason: BridgeError | undefined;
   #shortLives = 0;
   #replacing = false;
+  /** Milliseconds on the monotonic clock. */
   #told = 0;
 
   constructor(options: SupervisorOptions) {
@@ -87,7 +94,9 @@ export class Supervisor {
       const reason = await this.#liveOnce();
       if (signal.aborted) return;
       this.#fail(reason);
-      await delay(this.#backoff.next(), undefined, { signal }).catch(() => undefined);
+      await delay(this.#backoff.next(this.#isSuspicious ? RIVAL.max : RECONNECT.max), undefined, {
+        signal,
+      }).catch(() => undefined);
     }
   }
 
@@ -98,6 +107,8 @@ export class Supervisor {
     try {
       connection = await connect(endpoint, this.#stop.signal);
     } catch (error) {
+      // Whoever takes our place has a broker that answers.
+      this.#shortLives = 0;
       return asBridgeError(error, 'connection-failed');
     }
     this.#connection = connection;
@@ -107,21 +118,32 @@ export class Supervisor {
     let upSince: number | undefined;
     try {
       await Promise.race([onUp(connection), connection.lost.then((lost) => Promise.reject(lost))]);
-      upSince = Date.now();
+      upSince = performance.now();
       this.#succeed();
       reason = await connection.lost;
     } catch (error) {
       reason = asBridgeError(error, 'connection-failed');
     }
-    const wasStable = upSince !== undefined && Date.now() - upSince > STABLE;
-    if (wasStable) this.#backoff.reset();
-    const endedSoon = upSince !== undefined && !wasStable && !this.#replacing && endpoint.protocol === 'mqtt';
-    this.#shortLives = endedSoon ? this.#shortLives + 1 : 0;
+    this.#judgeLife(upSince);
     this.#replacing = false;
     this.#connection = undefined;
     onDown(reason);
     await connection.close();
-    return this.#shortLives < SUSPICIOUS ? reason : this.#suspect(reason);
+    return this.#isSuspicious ? this.#suspect(reason) : reason;
+  }
+
+  #judgeLife(upSince: number | undefined): void {
+    const life = upSince === undefined ? 0 : performance.now() - upSince;
+    if (life > (this.#isSuspicious ? RIVAL.calm : STABLE)) {
+      this.#backoff.reset();
+      this.#shortLives = 0;
+    } else if (upSince === undefined || this.#replacing || this.#options.endpoint.protocol !== 'mqtt')
+      this.#shortLives = 0;
+    else this.#shortLives++;
+  }
+
+  get #isSuspicious(): boolean {
+    return this.#shortLives >= SUSPICIOUS;
   }
 
   /** A broker says nothing to a client whose id another one takes: it hangs up (MQTT 3.1.1, 3.1.4). */
@@ -151,8 +173,8 @@ export class Supervisor {
     this.#reason = reason;
     this.#enter('waiting');
     // The first failure of a kind is news; its repetition is so once a minute.
-    const isNews = !repeated || wasUp || Date.now() - this.#told > REMIND;
-    if (isNews) this.#told = Date.now();
+    const isNews = !repeated || wasUp || performance.now() - this.#told > REMIND;
+    if (isNews) this.#told = performance.now();
     this.#options.log[isNews ? 'warn' : 'debug'](wasUp ? 'disconnected' : 'cannot connect', {
       ...this.#fields(),
       code: reason.code,

@@ -13,7 +13,7 @@ const LARGEST_BATCH_BYTES = 1024 * 1024;
 
 interface Pending {
   readonly send: Send;
-  /** Milliseconds since the epoch; counted from when it was written. */
+  /** Milliseconds on the monotonic clock, which no change of the system's time moves; counted from when it was written. */
   deadline: number;
   readonly resolve: () => void;
   readonly reject: (error: BridgeError) => void;
@@ -92,7 +92,7 @@ export class StompSink implements Sink {
     const { openTransactions } = this.#connection.flavour;
     while (this.#batches < openTransactions && this.#waiting.length > 0 && this.#reason === undefined) {
       const batch = this.#takeBatch();
-      const deadline = Date.now() + this.#spec.sendTimeout;
+      const deadline = performance.now() + this.#spec.sendTimeout;
       this.#batches++;
       for (const pending of batch) {
         pending.deadline = deadline;
@@ -136,7 +136,7 @@ export class StompSink implements Sink {
 
   /** Every send has the same time limit, so the oldest stands first. */
   #expire(): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const pending of this.#sent) {
       if (pending.deadline > now) return;
       this.#sent.delete(pending);

@@ -101,6 +101,22 @@ describe('a supervisor', () => {
     expect(reasons[2]).toMatch(/3 times soon after it was up; does another bridge use the client id ".+"\?/);
   });
 
+  it('does not take the ends of a broker that was gone for another client', async () => {
+    const broker = new MemoryBroker();
+    const { supervisor } = supervise(broker);
+    for (let loss = 0; loss < 4; loss++) {
+      await eventually(() => supervisor.status().state === 'up');
+      broker.down = true;
+      broker.dropConnections();
+      const reason = await eventually(() => {
+        const { reason } = supervisor.status();
+        return reason?.code === 'connection-failed' ? reason : undefined;
+      });
+      expect(reason.message).not.toContain('another bridge');
+      broker.down = false;
+    }
+  });
+
   it('does not come back after stop', async () => {
     const broker = new MemoryBroker();
     const { supervisor, events } = supervise(broker);
@@ -126,6 +142,14 @@ describe('backoff', () => {
         },
       ),
     );
+  });
+
+  it('keeps to another ceiling for one wait', () => {
+    const backoff = new Backoff({ initial: 100, max: 200, random: () => 0.999_999 });
+    expect([200, 200, 10_000, 10_000].map((max) => Math.round(backoff.next(max)))).toEqual([
+      100, 200, 400, 800,
+    ]);
+    expect(Math.round(backoff.next())).toBe(200);
   });
 
   it('doubles its ceiling, and starts anew after a reset', () => {
