@@ -45,8 +45,11 @@ const MOST_HELD = 1024 * 1024;
 /** Parts of a second in which a throttled direction gets its share. */
 const SHARES = 20;
 
+/** Called for all that goes by towards the bridge; connections are numbered from 1. */
+export type Tap = (connection: number, bytes: Buffer) => void;
+
 /** Takes connections on a free port of 127.0.0.1 and passes them on to `target`, a port there. Close it at the end of the test. */
-export async function startFaultProxy(target: number): Promise<FaultProxy> {
+export async function startFaultProxy(target: number, tap: Tap = () => {}): Promise<FaultProxy> {
   const weather: Weather = {
     hung: new Set(),
     delay: 0,
@@ -66,7 +69,8 @@ export async function startFaultProxy(target: number): Promise<FaultProxy> {
       bridge.resetAndDestroy();
       return;
     }
-    const link = new Link(bridge, target, weather, cut);
+    const connection = taken;
+    const link = new Link(bridge, target, weather, cut, (bytes) => tap(connection, bytes));
     links.add(link);
     link.onGone(() => links.delete(link));
   });
@@ -126,12 +130,18 @@ class Link {
   readonly #pipes: Readonly<Record<Direction, Pipe>>;
   #gone: (() => void) | undefined;
 
-  constructor(bridge: Socket, target: number, weather: Weather, cutAll: () => void) {
+  constructor(
+    bridge: Socket,
+    target: number,
+    weather: Weather,
+    cutAll: () => void,
+    tap: (bytes: Buffer) => void,
+  ) {
     const broker = connect({ host: '127.0.0.1', port: target, allowHalfOpen: true, noDelay: true });
     this.#sockets = [bridge, broker];
     this.#pipes = {
-      toBroker: new Pipe('toBroker', bridge, broker, weather, cutAll),
-      toBridge: new Pipe('toBridge', broker, bridge, weather, cutAll),
+      toBroker: new Pipe('toBroker', bridge, broker, weather, cutAll, () => {}),
+      toBridge: new Pipe('toBridge', broker, bridge, weather, cutAll, tap),
     };
     for (const socket of this.#sockets) {
       // A reset is passed on, unless nothing is to go by.
@@ -184,6 +194,7 @@ class Pipe {
     readonly to: Socket,
     readonly weather: Weather,
     readonly cutAll: () => void,
+    readonly tap: (bytes: Buffer) => void,
   ) {
     from.on('data', (bytes) => this.#hold(bytes));
     from.on('end', () => this.#hold('end'));
@@ -236,6 +247,7 @@ class Pipe {
     const now = bytes.subarray(0, Math.min(bytes.length, share, limit?.left ?? bytes.length));
     if (now.length < bytes.length) this.#held.unshift({ due, bytes: bytes.subarray(now.length) });
     this.#heldBytes -= now.length;
+    this.tap(now);
     this.#next = performance.now() + (now.length / weather.bytesPerSecond) * 1000;
     if (limit === undefined) {
       this.to.write(now);
