@@ -32,6 +32,8 @@ export interface SupervisorOptions {
   readonly onUp: (connection: Connection) => Promise<void>;
   /** The connection is gone, or never came up; called once after each `onUp` that was begun. */
   readonly onDown: (reason: BridgeError) => void;
+  /** Asked before each attempt: an error keeps it from connecting for now, and counts as a failed attempt. */
+  readonly hold?: () => Promise<BridgeError | undefined>;
   readonly log: Log;
 }
 
@@ -42,6 +44,10 @@ export class Supervisor {
   readonly #backoff = new Backoff(RECONNECT);
   #connection: Connection | undefined;
   #running: Promise<void> | undefined;
+  /** Resolves when the first attempt has come to something, or none will. */
+  readonly hasTried: Promise<void>;
+  #tried: () => void = () => {};
+  readonly #aborted: Promise<undefined>;
   #state: ConnectionStatus['state'] = 'connecting';
   #since = Date.now();
   #reason: BridgeError | undefined;
@@ -52,15 +58,27 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#aborted = new Promise((resolve) => {
+      this.#stop.signal.addEventListener('abort', () => resolve(undefined));
+    });
+    this.hasTried = new Promise((resolve) => {
+      this.#tried = resolve;
+    });
   }
 
   start(): void {
     this.#running ??= this.#run();
   }
 
+  /** Why there is no connection now; undefined while there is one, and before the first attempt. */
+  get reason(): BridgeError | undefined {
+    return this.#state === 'up' ? undefined : this.#reason;
+  }
+
   /** Ends the connection politely and does not come back. */
   async stop(): Promise<void> {
     this.#stop.abort();
+    this.#tried();
     await this.#connection?.close();
     await this.#running;
     this.#enter('stopped');
@@ -103,6 +121,9 @@ export class Supervisor {
   /** One connection from its first byte to its end; resolves with the reason of the end. */
   async #liveOnce(): Promise<BridgeError> {
     const { connect, endpoint, onUp, onDown } = this.#options;
+    // Not past a stop: what it waits for may be stopped later.
+    const held = await Promise.race([this.#options.hold?.(), this.#aborted]);
+    if (held !== undefined) return held;
     let connection: Connection;
     try {
       connection = await connect(endpoint, this.#stop.signal);
@@ -164,6 +185,7 @@ export class Supervisor {
 
   #succeed(): void {
     this.#enter('up');
+    this.#tried();
     this.#options.log.info('connected', this.#fields());
   }
 
@@ -172,6 +194,7 @@ export class Supervisor {
     const wasUp = this.#state === 'up';
     this.#reason = reason;
     this.#enter('waiting');
+    this.#tried();
     // The first failure of a kind is news; its repetition is so once a minute.
     const isNews = !repeated || wasUp || performance.now() - this.#told > REMIND;
     if (isNews) this.#told = performance.now();

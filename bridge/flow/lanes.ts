@@ -1,5 +1,6 @@
 import type { Connect, Connection, Endpoint } from '../connectors/connector.js';
 import { Supervisor } from '../connectors/supervisor.js';
+import type { BridgeError } from '../errors.js';
 import type { OutboundMessage } from '../message/message.js';
 import type { Log } from '../observability/log.js';
 import type { ConnectionStatus } from '../status.js';
@@ -18,6 +19,8 @@ export interface LanesOptions {
   readonly window: number;
   readonly retry: LaneOptions['retry'];
   readonly atMostOnce: boolean;
+  /** See `SupervisorOptions.hold`. */
+  readonly hold: () => Promise<BridgeError | undefined>;
   /** Called each time a lane has come up. */
   readonly onOpen: () => void;
   readonly log: Log;
@@ -30,7 +33,7 @@ export class Lanes {
   #retried = 0;
 
   constructor(options: LanesOptions) {
-    const { endpoints, connect, log, window, retry, atMostOnce, onOpen } = options;
+    const { endpoints, connect, log, window, retry, atMostOnce, onOpen, hold } = options;
     const onRetry = () => {
       this.#retried++;
     };
@@ -40,6 +43,7 @@ export class Lanes {
         name: endpoints.length === 1 ? options.name : `${options.name}, lane ${index + 1}`,
         endpoint,
         connect,
+        hold,
         log,
         onUp: async (connection: Connection) => {
           lane.open(await connection.sink({ sendTimeout: SEND_TIMEOUT, window }));
@@ -49,6 +53,10 @@ export class Lanes {
       });
       return { lane, supervisor };
     });
+  }
+
+  get supervisors(): readonly Supervisor[] {
+    return this.#lanes.map(({ supervisor }) => supervisor);
   }
 
   start(): void {

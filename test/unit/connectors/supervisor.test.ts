@@ -29,6 +29,7 @@ describe('a supervisor', () => {
   const supervise = (
     broker: MemoryBroker,
     onUp: (connection: Connection) => Promise<void> = async () => {},
+    hold?: () => Promise<BridgeError | undefined>,
   ) => {
     const events: string[] = [];
     const supervisor = new Supervisor({
@@ -36,6 +37,7 @@ describe('a supervisor', () => {
       endpoint,
       connect: broker.connect,
       log: silentLog,
+      ...(hold === undefined ? {} : { hold }),
       onUp: async (connection) => {
         events.push('up');
         await onUp(connection);
@@ -115,6 +117,22 @@ describe('a supervisor', () => {
       expect(reason.message).not.toContain('another bridge');
       broker.down = false;
     }
+  });
+
+  it('does not connect while it is held, says why, and ends all the same', async () => {
+    const broker = new MemoryBroker();
+    let free = false;
+    const taken = new BridgeError('client-id-in-use', 'another bridge is there');
+    const { supervisor, events } = supervise(broker, undefined, async () => (free ? undefined : taken));
+    await supervisor.hasTried;
+    expect(supervisor.status()).toMatchObject({ state: 'waiting', reason: { code: 'client-id-in-use' } });
+    free = true;
+    await eventually(() => supervisor.status().state === 'up');
+    expect(events).toEqual(['up']);
+
+    const never = supervise(broker, undefined, () => new Promise(() => {})).supervisor;
+    await never.stop();
+    expect(never.status().state).toBe('stopped');
   });
 
   it('does not come back after stop', async () => {
