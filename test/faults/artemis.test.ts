@@ -15,7 +15,7 @@ describeFaults('a bridge on ActiveMQ Artemis while things go wrong', () => start
   { fault: 'the password changes', direction: 'queue → queue' },
   { fault: 'SIGTERM under load', direction: 'MQTT → queue' },
   { fault: 'the rules are reloaded while connections are cut', direction: 'queue → queue' },
-  { fault: 'a second bridge has the same client id', direction: 'MQTT → queue', count: 10_000 },
+  { fault: 'a second bridge has the same client id', direction: 'MQTT → queue', count: 4_000 },
   { fault: 'the name of the broker does not resolve at first', direction: 'MQTT → topic' },
 ]);
 

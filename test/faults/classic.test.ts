@@ -15,8 +15,9 @@ describeFaults('a bridge on ActiveMQ Classic while things go wrong', () => start
   { fault: 'a consumer never acknowledges', direction: 'MQTT → queue' },
   { fault: 'the password changes', direction: 'MQTT → queue' },
   { fault: 'SIGTERM under load', direction: 'queue → queue' },
+  { fault: 'SIGTERM while connections hang', direction: 'MQTT → queue' },
   { fault: 'the rules are reloaded while connections are cut', direction: 'MQTT → queue' },
-  { fault: 'a second bridge has the same client id', direction: 'MQTT → queue', count: 6_000 },
+  { fault: 'a second bridge has the same client id', direction: 'MQTT → queue', count: 4_000 },
   { fault: 'the clock jumps', direction: 'MQTT → queue' },
 ]);
 

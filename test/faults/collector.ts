@@ -21,7 +21,7 @@ export interface Collector {
 
 /** A number that nobody else sends: with it everything before it has come. */
 const LAST = -1;
-const PATIENCE = 30_000;
+const PATIENCE = 90_000;
 
 export interface Place extends Address {
   readonly qos?: 1 | 2;

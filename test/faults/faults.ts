@@ -180,17 +180,25 @@ const changePassword: Fault = async (run) => {
   return Number.POSITIVE_INFINITY;
 };
 
-const terminate: Fault = async (run) => {
-  await run.delivers(300, 1_000);
+const terminate = async (run: Run, before = () => run.delivers(300, 1_000)): Promise<number> => {
+  await before();
   const started = performance.now();
   run.bridge?.signal('SIGTERM');
   const code = await run.bridge?.exited;
   const seconds = (performance.now() - started) / 1000;
   if (code !== 0) throw new Error(`exit code ${code}: ${run.bridge?.output.slice(-3_000)}`);
   if (seconds > 10) throw new Error(`it took ${seconds} s to end`);
+  for (const proxy of run.proxies) proxy.heal();
   run.startBridge();
   await run.ready();
   return 0;
+};
+
+const terminateHung: Fault = async (run) => {
+  await run.delivers(300, 1_000);
+  for (const proxy of run.proxies) proxy.hang();
+  const twice = await terminate(run, async () => {});
+  return twice + TWICE;
 };
 
 const reload: Fault = async (run) => {
@@ -207,22 +215,27 @@ const reload: Fault = async (run) => {
   return 4 * TWICE;
 };
 
+/** Connections of a session that two bridges take from each other, until both have calmed down. */
+const TAKEOVERS = 40;
+
 const second: Fault = async (run) => {
   await run.delivers(300, 1_000);
+  const before = run.source.taken;
   const other = await run.startSecond();
-  const says = (connections: readonly ConnectionStatus[]) =>
-    connections.some(({ reason }) => reason?.message.includes('another bridge'));
-  await eventually(async () => says((await other.health()).connections), SILENCE);
-  const before = run.proxies.reduce((sum, { taken }) => sum + taken, 0);
-  // Whichever of the two has the connections works in peace.
+  await eventually(async () => {
+    const { connections } = await other.health();
+    return connections.some(({ reason }) =>
+      reason?.message.includes('does another bridge use the client id'),
+    );
+  }, SILENCE);
+  // Whichever of the two has the session works on, alone.
   const total = async () => (await run.delivered()) + ((await other.health()).routes[0]?.delivered ?? 0);
-  const goal = (await total()) + 2_000;
-  await eventually(async () => (await total()) >= goal, SILENCE);
-  const reconnects = run.proxies.reduce((sum, { taken }) => sum + taken, 0) - before;
-  if (reconnects > 20) throw new Error(`they fight: ${reconnects} connections`);
+  await eventually(async () => (await total()) >= run.count, 120_000);
   await other.bridge.interrupt();
   await eventually(async () => (await run.health()).ready, 120_000);
-  return 20 * TWICE;
+  const takeovers = run.source.taken - before;
+  if (takeovers > TAKEOVERS) throw new Error(`they fight: ${takeovers} connections`);
+  return takeovers * TWICE;
 };
 
 /** Of a host that is told what is wrong with it by a file; see hooks/faulty-host.mjs. */
@@ -268,7 +281,8 @@ export const FAULTS = {
   'a consumer never acknowledges': neverAck,
   'the destination is full': full,
   'the password changes': changePassword,
-  'SIGTERM under load': timesOver(3, terminate),
+  'SIGTERM under load': timesOver(3, (run) => terminate(run)),
+  'SIGTERM while connections hang': terminateHung,
   'the rules are reloaded while connections are cut': reload,
   'a second bridge has the same client id': second,
   'the clock jumps': clock,

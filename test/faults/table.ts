@@ -8,7 +8,7 @@ export interface Case extends Omit<RunOptions, 'seed'> {
   readonly fault: FaultName;
 }
 
-const LIMIT = 180_000;
+const LIMIT = 300_000;
 
 /** One test a case: nothing is lost, nothing comes that nobody sent, each room keeps its order, and little comes twice. */
 export function describeFaults(name: string, start: () => Promise<TestBroker>, cases: readonly Case[]): void {
