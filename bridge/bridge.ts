@@ -154,6 +154,7 @@ function createFlow(name: string, routes: SessionRoutes, { config, log, former }
       window: LANE_WINDOW,
       retry: routes[0].config.retry,
       atMostOnce: routes[0].config.delivery === 'at-most-once',
+      hold: () => flow.clientIdConflict(via),
       onOpen: () => flow.laneOpened(),
       log,
     });

@@ -6,6 +6,8 @@ export type ErrorCode =
   | 'connection-failed'
   /** The broker does not take the account and password. */
   | 'authentication-failed'
+  /** The broker has a connection with this client id already: another bridge with the same rules, or our last one that it misses. */
+  | 'client-id-in-use'
   /** The broker is of another type than the mapping file says, or lacks an option the bridge needs. */
   | 'wrong-broker'
   /** An open connection ended; what was in flight has an unknown outcome. */
@@ -38,6 +40,7 @@ export type ErrorCode =
 const TRANSIENT: ReadonlySet<ErrorCode> = new Set([
   'connection-failed',
   'authentication-failed',
+  'client-id-in-use',
   'wrong-broker',
   'connection-lost',
   'subscription-refused',

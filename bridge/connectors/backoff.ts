@@ -19,9 +19,9 @@ export class Backoff {
     return this.#attempts;
   }
 
-  /** Counts one failure and says how long to wait. Never less than half of `initial`: no busy loop. */
-  next(): number {
-    const ceiling = Math.min(this.#max, this.#initial * 2 ** Math.min(this.#attempts, 30));
+  /** Counts one failure and says how long to wait: at most `max`. Never less than half of `initial`: no busy loop. */
+  next(max = this.#max): number {
+    const ceiling = Math.min(max, this.#initial * 2 ** Math.min(this.#attempts, 30));
     this.#attempts += 1;
     return Math.max(this.#initial / 2, this.#random() * ceiling);
   }

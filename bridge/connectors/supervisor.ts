@@ -20,7 +20,13 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
 const STABLE = 10_000;
 
 /** Connections in a row that ended soon after they were up, from which on it is no accident. */
-const SUSPICIOUS = 3;
+const SUSPICIOUS = 5;
+
+/**
+ * Two clients with one id end each other, within `life` ms, for as long as both come back at once. So a client that suspects another
+ * waits up to `max` ms, and suspects it until it was up for `calm` ms: whichever has the connection then works in peace for a while.
+ */
+const RIVAL = { life: 3_000, max: 15_000, calm: 60_000 };
 
 /** Milliseconds after which a failure that goes on is news again. */
 const REMIND = 60_000;
@@ -34,6 +40,8 @@ export interface SupervisorOptions {
   readonly onUp: (connection: Connection) => Promise<void>;
   /** The connection is gone, or never came up; called once after each `onUp` that was begun. */
   readonly onDown: (reason: BridgeError) => void;
+  /** Asked before each attempt: an error keeps it from connecting for now, and counts as a failed attempt. */
+  readonly hold?: () => Promise<BridgeError | undefined>;
   readonly log: Log;
 }
 
@@ -48,26 +56,43 @@ export class Supervisor {
   #turn = 0;
   #connection: Connection | undefined;
   #running: Promise<void> | undefined;
+  /** Resolves when the first attempt has come to something, or none will. */
+  readonly hasTried: Promise<void>;
+  #tried: () => void = () => {};
+  readonly #aborted: Promise<undefined>;
   #state: ConnectionStatus['state'] = 'connecting';
   #since = Date.now();
   #reason: BridgeError | undefined;
   #shortLives = 0;
   #replacing = false;
+  /** Milliseconds on the monotonic clock. */
   #told = 0;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
     const { host, port, tls, others = [] } = options.endpoint;
     this.#addresses = [{ host, port, ...(tls === undefined ? {} : { tls }) }, ...others];
+    this.#aborted = new Promise((resolve) => {
+      this.#stop.signal.addEventListener('abort', () => resolve(undefined));
+    });
+    this.hasTried = new Promise((resolve) => {
+      this.#tried = resolve;
+    });
   }
 
   start(): void {
     this.#running ??= this.#run();
   }
 
+  /** Why there is no connection now; undefined while there is one, and before the first attempt. */
+  get reason(): BridgeError | undefined {
+    return this.#state === 'up' ? undefined : this.#reason;
+  }
+
   /** Ends the connection politely and does not come back. */
   async stop(): Promise<void> {
     this.#stop.abort();
+    this.#tried();
     await this.#connection?.close();
     await this.#running;
     this.#enter('stopped');
@@ -101,20 +126,24 @@ export class Supervisor {
       const reason = await this.#liveOnce();
       if (signal.aborted) return;
       this.#fail(reason);
-      const backoff = REFUSALS.has(reason.code) ? this.#patience : this.#backoff;
-      await delay(backoff.next(), undefined, { signal }).catch(() => undefined);
+      await delay(this.#wait(reason), undefined, { signal }).catch(() => undefined);
     }
   }
 
   /** One connection from its first byte to its end; resolves with the reason of the end. */
   async #liveOnce(): Promise<BridgeError> {
     const { connect, onUp, onDown } = this.#options;
+    // Not past a stop: what it waits for may be stopped later.
+    const held = await Promise.race([this.#options.hold?.(), this.#aborted]);
+    if (held !== undefined) return held;
     const endpoint = this.#endpoint();
     let connection: Connection;
     try {
       connection = await connect(endpoint, this.#stop.signal);
     } catch (error) {
       this.#turn++;
+      // Whoever takes our place has a broker that answers.
+      this.#shortLives = 0;
       return asBridgeError(error, 'connection-failed');
     }
     this.#connection = connection;
@@ -124,24 +153,44 @@ export class Supervisor {
     let upSince: number | undefined;
     try {
       await Promise.race([onUp(connection), connection.lost.then((lost) => Promise.reject(lost))]);
-      upSince = Date.now();
+      upSince = performance.now();
       this.#succeed();
       reason = await connection.lost;
     } catch (error) {
       reason = asBridgeError(error, 'connection-failed');
     }
-    const wasStable = upSince !== undefined && Date.now() - upSince > STABLE;
-    if (wasStable) {
-      this.#backoff.reset();
-      this.#patience.reset();
-    } else if (upSince === undefined) this.#turn++;
-    const endedSoon = upSince !== undefined && !wasStable && !this.#replacing && endpoint.protocol === 'mqtt';
-    this.#shortLives = endedSoon ? this.#shortLives + 1 : 0;
+    if (upSince === undefined) this.#turn++;
+    this.#judgeLife(upSince);
     this.#replacing = false;
     this.#connection = undefined;
     onDown(reason);
     await connection.close();
-    return this.#shortLives < SUSPICIOUS ? reason : this.#suspect(reason);
+    return this.#isSuspicious ? this.#suspect(reason) : reason;
+  }
+
+  #judgeLife(upSince: number | undefined): void {
+    const life = upSince === undefined ? 0 : performance.now() - upSince;
+    if (life > (this.#isSuspicious ? RIVAL.calm : STABLE)) {
+      this.#backoff.reset();
+      this.#patience.reset();
+      this.#shortLives = 0;
+      return;
+    }
+    const mayBeRival =
+      upSince !== undefined && !this.#replacing && this.#options.endpoint.protocol === 'mqtt';
+    if (!mayBeRival) this.#shortLives = 0;
+    else if (life < RIVAL.life) this.#shortLives++;
+    else if (!this.#isSuspicious) this.#shortLives = 0;
+  }
+
+  /** Milliseconds until the next attempt. */
+  #wait({ code }: BridgeError): number {
+    if (REFUSALS.has(code)) return this.#patience.next();
+    return this.#backoff.next(this.#isSuspicious ? RIVAL.max : RECONNECT.max);
+  }
+
+  get #isSuspicious(): boolean {
+    return this.#shortLives >= SUSPICIOUS;
   }
 
   /** A broker says nothing to a client whose id another one takes: it hangs up (MQTT 3.1.1, 3.1.4). */
@@ -172,6 +221,7 @@ export class Supervisor {
 
   #succeed(): void {
     this.#enter('up');
+    this.#tried();
     this.#options.log.info('connected', this.#fields());
   }
 
@@ -180,9 +230,10 @@ export class Supervisor {
     const wasUp = this.#state === 'up';
     this.#reason = reason;
     this.#enter('waiting');
+    this.#tried();
     // The first failure of a kind is news; its repetition is so once a minute.
-    const isNews = !repeated || wasUp || Date.now() - this.#told > REMIND;
-    if (isNews) this.#told = Date.now();
+    const isNews = !repeated || wasUp || performance.now() - this.#told > REMIND;
+    if (isNews) this.#told = performance.now();
     this.#options.log[isNews ? 'warn' : 'debug'](wasUp ? 'disconnected' : 'cannot connect', {
       ...this.#fields(),
       code: reason.code,

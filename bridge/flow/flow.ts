@@ -6,11 +6,12 @@ import type {
   Delivery,
   Endpoint,
   MqttSubscription,
+  Protocol,
   Source,
   SourceSpec,
 } from '../connectors/connector.js';
 import { Supervisor } from '../connectors/supervisor.js';
-import { asBridgeError } from '../errors.js';
+import { asBridgeError, type BridgeError } from '../errors.js';
 import { describeAddress } from '../message/address.js';
 import type { Message } from '../message/message.js';
 import type { Log } from '../observability/log.js';
@@ -103,6 +104,7 @@ export class Flow {
       endpoint: options.endpoint,
       connect: options.connect,
       log: options.log,
+      hold: () => this.clientIdConflict(),
       onUp: (connection) => this.#subscribe(connection),
       onDown: () => {
         this.#open = undefined;
@@ -122,6 +124,21 @@ export class Flow {
   laneOpened(): void {
     this.#grantWhenReady();
     this.#grantSoon();
+  }
+
+  /**
+   * Over AMQP and STOMP a broker may refuse a second client of the same id; over MQTT the second one takes the place of the
+   * first. So MQTT waits for what the others are told: a second bridge with the same rules then leaves the first one alone.
+   */
+  async clientIdConflict(
+    protocol: Protocol = this.#options.endpoint.protocol,
+  ): Promise<BridgeError | undefined> {
+    if (protocol !== 'mqtt') return undefined;
+    const others = [this.#supervisor, ...this.#options.lanes.flatMap((lanes) => lanes.supervisors)].filter(
+      (supervisor) => supervisor.status().protocol !== 'mqtt',
+    );
+    await Promise.all(others.map((supervisor) => supervisor.hasTried));
+    return others.find(({ reason }) => reason?.code === 'client-id-in-use')?.reason;
   }
 
   /** No more deliveries, settle what is in flight (for at most `deadline` ms), close the lanes, then the source. */

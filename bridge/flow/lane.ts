@@ -21,6 +21,11 @@ const IN_DOUBT: ReadonlySet<ErrorCode> = new Set(['connection-lost', 'send-timeo
 
 /** Lost connections after which what was without an answer goes one at a time: some brokers say no by hanging up. */
 const ISOLATE_AFTER = 2;
+/**
+ * Messages that go one at a time after one for which there was no room: room may come back between any two, and a later message
+ * would take it.
+ */
+const CAUTIOUS_FOR = 1_000;
 /** Lost connections over one message alone after which it is refused for good. */
 const GIVE_UP_AFTER = 5;
 
@@ -172,6 +177,8 @@ export class Lane {
     }
     if (error.code === 'batch-refused' || entry.losses >= ISOLATE_AFTER)
       this.#isolateUntil = Math.max(this.#isolateUntil, entry.sequence);
+    if (error.code === 'destination-full')
+      this.#isolateUntil = Math.max(this.#isolateUntil, entry.sequence + CAUTIOUS_FOR);
     this.#failed.push(entry);
     this.#options.onRetry(error);
   }

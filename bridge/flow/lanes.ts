@@ -22,6 +22,8 @@ export interface LanesOptions {
   readonly window: number;
   readonly retry: LaneOptions['retry'];
   readonly atMostOnce: boolean;
+  /** See `SupervisorOptions.hold`. */
+  readonly hold: () => Promise<BridgeError | undefined>;
   /** Called each time a lane has come up. */
   readonly onOpen: () => void;
   readonly log: Log;
@@ -35,7 +37,7 @@ export class Lanes {
   #lastRetry: { readonly error: BridgeError; readonly at: number } | undefined;
 
   constructor(options: LanesOptions) {
-    const { endpoints, connect, log, window, retry, atMostOnce, onOpen } = options;
+    const { endpoints, connect, log, window, retry, atMostOnce, onOpen, hold } = options;
     const onRetry = (error: BridgeError) => {
       this.#retried++;
       this.#lastRetry = { error, at: performance.now() };
@@ -46,6 +48,7 @@ export class Lanes {
         name: endpoints.length === 1 ? options.name : `${options.name}, lane ${index + 1}`,
         endpoint,
         connect,
+        hold,
         log,
         onUp: async (connection: Connection) => {
           lane.open(await connection.sink({ sendTimeout: SEND_TIMEOUT, window }));
@@ -55,6 +58,10 @@ export class Lanes {
       });
       return { lane, supervisor };
     });
+  }
+
+  get supervisors(): readonly Supervisor[] {
+    return this.#lanes.map(({ supervisor }) => supervisor);
   }
 
   start(): void {

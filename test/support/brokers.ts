@@ -29,6 +29,8 @@ export interface TestBroker {
   kill(): Promise<void>;
   /** Starts it on the same ports and data; stops it cleanly before if it still runs. */
   restart(): Promise<void>;
+  /** Changes what it takes of an account from now on; the accounts above stay as they were. ActiveMQ alone. */
+  setPassword(username: string, password: string): Promise<void>;
   /** SIGSTOP: its sockets stay open, nothing answers from when it resolves. */
   pause(): Promise<void>;
   resume(): void;
@@ -37,9 +39,11 @@ export interface TestBroker {
 export interface BrokerOptions {
   /** Sends to names with any other first level are refused; Classic: to JMS destinations alone. */
   readonly writable?: string;
+  /** Changes its configuration: activemq.xml or broker.xml. */
+  readonly edit?: (xml: string) => string;
 }
 
-export interface MosquittoOptions extends BrokerOptions {
+export interface MosquittoOptions extends Pick<BrokerOptions, 'writable'> {
   /** More lines of its configuration: for all of it, or for the MQTT listener. */
   readonly settings?: readonly string[];
 }

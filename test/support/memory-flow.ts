@@ -23,6 +23,7 @@ export async function startFlow(
     window: 100,
     retry: { initial: 2, max: 10, attempts: rules[0]?.retry.attempts ?? 1 },
     atMostOnce: rules[0]?.delivery === 'at-most-once',
+    hold: () => flow.clientIdConflict('mqtt'),
     onOpen: () => flow.laneOpened(),
     log: silentLog,
   });

@@ -36,7 +36,8 @@ export class AmqpConnection implements Connection, Wire {
   readonly #sources = new Set<AmqpSource>();
   readonly #socket: Socket;
   #corked = false;
-  #lastHeard = Date.now();
+  /** Milliseconds on the monotonic clock. */
+  #lastHeard = performance.now();
   #closing: Promise<void> | undefined;
 
   /** Takes over a connection that has just been told to connect. */
@@ -50,7 +51,7 @@ export class AmqpConnection implements Connection, Wire {
     });
     this.#socket = rhea.socket as Socket;
     this.#socket.on('data', () => {
-      this.#lastHeard = Date.now();
+      this.#lastHeard = performance.now();
     });
     const endWith = (reason: unknown) => this.end(this.#lostBecause(reason));
     // rhea hands over a context, or for the last two the error itself. The listeners stay for good: without one rhea
@@ -146,7 +147,7 @@ export class AmqpConnection implements Connection, Wire {
   #describe(reason: unknown): string {
     if (this.#closing !== undefined) return 'closed by the bridge';
     if (reason !== undefined) return reasonText(reason);
-    const silence = Date.now() - this.#lastHeard;
+    const silence = performance.now() - this.#lastHeard;
     return silence >= this.endpoint.idleTimeout
       ? `nothing was heard for ${Math.round(silence / 1000)} s`
       : 'the broker closed the connection';

@@ -32,10 +32,18 @@ const text = (value: unknown) => (typeof value === 'string' && value !== '' ? va
 
 const UNAUTHORIZED = 'amqp:unauthorized-access';
 
-/** Why a connection could not be opened: `authentication-failed` when the broker did not take the account. */
+/** How Classic words it; Artemis lets both in. */
+const ID_IN_USE = /\balready connected\b/;
+
+/** Why a connection could not be opened: by its code the account, the client id, or anything else. */
 export function openError(endpoint: Endpoint, reason: unknown): BridgeError {
-  const code: ErrorCode =
-    amqpReason(reason).condition === UNAUTHORIZED ? 'authentication-failed' : 'connection-failed';
+  const { condition, description } = amqpReason(reason);
+  if (description !== undefined && ID_IN_USE.test(description))
+    return new BridgeError(
+      'client-id-in-use',
+      `${place(endpoint)}: does another bridge use the client id ${JSON.stringify(endpoint.clientId)}? ${reasonText(reason)}`,
+    );
+  const code: ErrorCode = condition === UNAUTHORIZED ? 'authentication-failed' : 'connection-failed';
   return new BridgeError(code, `${place(endpoint)}: ${reasonText(reason)}`);
 }
 

@@ -18,6 +18,11 @@ export interface HeldAck extends Ack {
 export class AckQueue {
   readonly #held = new Fifo<HeldAck>();
 
+  /** Acknowledgements that have not left, released or not. */
+  get length(): number {
+    return this.#held.length;
+  }
+
   /** Call it in arrival order. */
   hold(qos: 1 | 2, packetId: number): HeldAck {
     const ack = { qos, packetId, released: false };

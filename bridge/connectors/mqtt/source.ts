@@ -32,6 +32,10 @@ export class MqttSource implements Source {
   #stage: 'parking' | 'delivering' | 'discarding' = 'parking';
   #onDelivery: (delivery: Delivery) => void = () => {};
   #credit = 0;
+  /** Handed over and not settled. */
+  #unsettled = 0;
+  /** The most that may be unsettled, as far as the credit has told. */
+  #window = 0;
   #delivering = false;
   readonly #waiting = new Fifo<Arrived>();
   #waitingBytes = 0;
@@ -77,6 +81,7 @@ export class MqttSource implements Source {
 
   grant(credit: number): void {
     this.#credit += credit;
+    this.#window = Math.max(this.#window, this.#credit + this.#unsettled);
     this.#deliver();
   }
 
@@ -156,7 +161,7 @@ export class MqttSource implements Source {
     if (this.#delivering) return;
     this.#delivering = true;
     try {
-      while (this.#stage === 'delivering' && this.#credit > 0 && this.#heldBytes < MAX_HELD_BYTES) {
+      while (this.#stage === 'delivering' && this.#mayHandOver()) {
         const next = this.#waiting.shift();
         if (next === undefined) break;
         this.#credit--;
@@ -169,8 +174,17 @@ export class MqttSource implements Source {
     this.#goOnReading();
   }
 
+  /**
+   * An acknowledgement that waits behind an older one counts like a message on its way: the broker hands both over again when the
+   * connection ends, and no more than the window may come twice.
+   */
+  #mayHandOver(): boolean {
+    return this.#credit > 0 && this.#acks.length < this.#window && this.#heldBytes < MAX_HELD_BYTES;
+  }
+
   #handOver({ packet, qos, bytes }: Arrived): void {
     this.#heldBytes += bytes;
+    this.#unsettled++;
     const ack = qos === 0 ? undefined : this.#acks.hold(qos, packet.messageId ?? 0);
     let settled = false;
     this.#onDelivery({
@@ -181,6 +195,7 @@ export class MqttSource implements Source {
         settled = true;
         if (this.wire.ended !== undefined) return;
         this.#heldBytes -= bytes;
+        this.#unsettled--;
         if (ack !== undefined) this.#settle(ack, outcome);
         this.#deliver();
       },
@@ -213,6 +228,7 @@ export class MqttSource implements Source {
     if (acks.length === 0 || this.wire.ended !== undefined || this.wire.isClosing) return;
     for (const { qos, packetId } of acks) if (qos === 2) this.#exactlyOnce.set(packetId, 'acknowledged');
     this.wire.client.stream.write(encodeAcks(acks));
+    this.#deliver();
   }
 
   /** Messages that come in are a sign of life; while nothing is read there can be none, and the socket must tell. */

@@ -35,10 +35,17 @@ export function endOf({ message }: Error): string {
     ? 'the broker sent a header that STOMP 1.2 does not know; messages like that can be read `via: amqp`'
     : message;
 }
+/** How Classic words it; Artemis lets both in. */
+const ID_IN_USE = /\balready connected\b/;
 
 /** Why the handshake failed. */
 export function connectError(endpoint: Endpoint, cause: unknown): BridgeError {
   const error = asBridgeError(cause, 'connection-failed', `cannot connect to ${placeOf(endpoint)}`);
+  if (ID_IN_USE.test(error.message))
+    return new BridgeError(
+      'client-id-in-use',
+      `${placeOf(endpoint)}: does another bridge use the client id ${JSON.stringify(endpoint.clientId)}? ${error.message}`,
+    );
   if (!NOT_AUTHENTICATED.test(error.message)) return error;
   return new BridgeError(
     'authentication-failed',

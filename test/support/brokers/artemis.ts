@@ -7,7 +7,7 @@ import { fetchWithMaven } from '../../../bridge/launch/maven.js';
 import { startServer } from '../../../bridge/launch/server-process.js';
 import type { BrokerOptions, TestBroker } from '../brokers.js';
 import { freePorts } from './ports.js';
-import { accounts, brokerFolder, type Running, testBroker } from './test-broker.js';
+import { accounts, brokerFolder, type Running, replacePassword, testBroker } from './test-broker.js';
 
 const run = promisify(execFile);
 
@@ -38,28 +38,33 @@ export async function startArtemisBroker(options: BrokerOptions): Promise<TestBr
   const [mqtt = 0, amqp = 0, stomp = 0, openwire = 0] = await freePorts(4);
   const ports = { mqtt, amqp, stomp, openwire };
   const folder = await brokerFolder('artemis');
-  return testBroker({ type: 'artemis', ports, accounts }, folder, async () => {
-    await createOnce(home, folder, ports, options);
-    return startInstance(folder);
-  });
+  return testBroker(
+    { type: 'artemis', ports, accounts },
+    folder,
+    async () => {
+      await createOnce(home, folder, ports, options);
+      return startInstance(folder);
+    },
+    (username, password) =>
+      replacePassword(join(folder, 'etc', 'artemis-users.properties'), username, password),
+  );
 }
 
-async function createOnce(
-  home: string,
-  folder: string,
-  ports: Ports,
-  { writable }: BrokerOptions,
-): Promise<void> {
+async function createOnce(home: string, folder: string, ports: Ports, options: BrokerOptions): Promise<void> {
   if ((await readdir(folder)).includes('etc')) return;
   const { username, password } = accounts.bridge;
   const login = ['--user', username, '--password', password, '--require-login', '--role', 'amq'];
   const lean = ['--host', '127.0.0.1', '--no-web', '--nio', '--no-autotune', '--silent'];
   const acceptors = ['amqp', 'hornetq', 'mqtt', 'stomp'].map((name) => `--no-${name}-acceptor`);
   await run(join(home, 'bin', 'artemis'), ['create', folder, ...login, ...lean, ...acceptors]);
-  await configure(join(folder, 'etc'), ports, writable);
+  await configure(join(folder, 'etc'), ports, options);
 }
 
-async function configure(etc: string, ports: Ports, writable: string | undefined): Promise<void> {
+async function configure(
+  etc: string,
+  ports: Ports,
+  { writable, edit = (xml) => xml }: BrokerOptions,
+): Promise<void> {
   const file = join(etc, 'broker.xml');
   const xml = (await readFile(file, 'utf8'))
     .replace(/<acceptors>.*<\/acceptors>/s, `<acceptors>${acceptors(ports)}</acceptors>`)
@@ -70,7 +75,7 @@ async function configure(etc: string, ports: Ports, writable: string | undefined
     .replace(/<max-disk-usage>.*?</, '<max-disk-usage>-1<')
     // What `create` finds by measuring the disk, which takes longer than a test.
     .replace(/<(journal-buffer-timeout|page-sync-timeout)>\d+</g, '<$1>124000<');
-  await writeFile(file, xml);
+  await writeFile(file, edit(xml));
   const all = Object.values(accounts);
   const users = all.map(({ username, password }) => `${username} = ${password}\n`).join('');
   await writeFile(join(etc, 'artemis-users.properties'), users);

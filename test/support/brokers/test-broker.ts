@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestBroker } from '../brokers.js';
@@ -13,6 +13,17 @@ export interface Running {
   stop(): Promise<void>;
   kill(): void;
   signal(signal: NodeJS.Signals): void;
+}
+
+/** Puts another password into a file of `name=password` or `name = password` lines that a broker reads again when it changes. */
+export async function replacePassword(file: string, username: string, password: string): Promise<void> {
+  const text = await readFile(file, 'utf8');
+  const line = new RegExp(`^(${username}\\s*=\\s*).*$`, 'm');
+  if (!line.test(text)) throw new Error(`${file} has no account ${username}`);
+  await writeFile(
+    file,
+    text.replace(line, (_all, start: string) => `${start}${password}`),
+  );
 }
 
 export type Facts = Pick<TestBroker, 'type' | 'ports' | 'accounts'>;
@@ -33,6 +44,7 @@ export async function testBroker(
   facts: Facts,
   folder: string,
   start: () => Promise<Running>,
+  setPassword: TestBroker['setPassword'] = () => Promise.reject(new Error('not supported here')),
 ): Promise<TestBroker> {
   let running = await start().catch(async (error: unknown) => {
     await rm(folder, { recursive: true, force: true });
@@ -64,6 +76,7 @@ export async function testBroker(
       running.signal('SIGSTOP');
       await groupStopped(running.pid);
     },
+    setPassword,
     resume: () => running.signal('SIGCONT'),
   };
 }

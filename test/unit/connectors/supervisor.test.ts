@@ -29,6 +29,7 @@ describe('a supervisor', () => {
   const supervise = (
     broker: MemoryBroker,
     onUp: (connection: Connection) => Promise<void> = async () => {},
+    hold?: () => Promise<BridgeError | undefined>,
   ) => {
     const events: string[] = [];
     const supervisor = new Supervisor({
@@ -36,6 +37,7 @@ describe('a supervisor', () => {
       endpoint,
       connect: broker.connect,
       log: silentLog,
+      ...(hold === undefined ? {} : { hold }),
       onUp: async (connection) => {
         events.push('up');
         await onUp(connection);
@@ -91,14 +93,14 @@ describe('a supervisor', () => {
     const broker = new MemoryBroker();
     const { supervisor } = supervise(broker);
     const reasons: string[] = [];
-    for (let loss = 0; loss < 3; loss++) {
+    for (let loss = 0; loss < 5; loss++) {
       await eventually(() => supervisor.status().state === 'up');
       expect(supervisor.status().attempts).toBe(0);
       broker.dropConnections();
       reasons.push(await eventually(() => supervisor.status().reason?.message));
     }
-    expect(reasons.slice(0, 2)).toEqual(Array(2).fill('the broker dropped the connection'));
-    expect(reasons[2]).toMatch(/3 times soon after it was up; does another bridge use the client id ".+"\?/);
+    expect(reasons.slice(0, 4)).toEqual(Array(4).fill('the broker dropped the connection'));
+    expect(reasons[4]).toMatch(/5 times soon after it was up; does another bridge use the client id ".+"\?/);
   });
 
   it('tries the addresses of a broker in turn, and stays with the one that answers', async () => {
@@ -134,6 +136,38 @@ describe('a supervisor', () => {
     expect(asked).toEqual(['first:0', 'second:1', 'second:1', 'third:2', 'first:0']);
   });
 
+  it('does not take the ends of a broker that was gone for another client', async () => {
+    const broker = new MemoryBroker();
+    const { supervisor } = supervise(broker);
+    for (let loss = 0; loss < 4; loss++) {
+      await eventually(() => supervisor.status().state === 'up');
+      broker.down = true;
+      broker.dropConnections();
+      const reason = await eventually(() => {
+        const { reason } = supervisor.status();
+        return reason?.code === 'connection-failed' ? reason : undefined;
+      });
+      expect(reason.message).not.toContain('another bridge');
+      broker.down = false;
+    }
+  });
+
+  it('does not connect while it is held, says why, and ends all the same', async () => {
+    const broker = new MemoryBroker();
+    let free = false;
+    const taken = new BridgeError('client-id-in-use', 'another bridge is there');
+    const { supervisor, events } = supervise(broker, undefined, async () => (free ? undefined : taken));
+    await supervisor.hasTried;
+    expect(supervisor.status()).toMatchObject({ state: 'waiting', reason: { code: 'client-id-in-use' } });
+    free = true;
+    await eventually(() => supervisor.status().state === 'up');
+    expect(events).toEqual(['up']);
+
+    const never = supervise(broker, undefined, () => new Promise(() => {})).supervisor;
+    await never.stop();
+    expect(never.status().state).toBe('stopped');
+  });
+
   it('does not come back after stop', async () => {
     const broker = new MemoryBroker();
     const { supervisor, events } = supervise(broker);
@@ -159,6 +193,14 @@ describe('backoff', () => {
         },
       ),
     );
+  });
+
+  it('keeps to another ceiling for one wait', () => {
+    const backoff = new Backoff({ initial: 100, max: 200, random: () => 0.999_999 });
+    expect([200, 200, 10_000, 10_000].map((max) => Math.round(backoff.next(max)))).toEqual([
+      100, 200, 400, 800,
+    ]);
+    expect(Math.round(backoff.next())).toBe(200);
   });
 
   it('doubles its ceiling, and starts anew after a reset', () => {

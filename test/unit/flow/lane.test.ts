@@ -48,6 +48,22 @@ describe('a lane', () => {
     expect(await Promise.all(outcomes)).toEqual(['confirmed', 'destination-refused', 'confirmed']);
   });
 
+  it('sends one at a time once there was no room, so that no later message takes the room that comes back', async () => {
+    const lane = newLane();
+    const sink = new ScriptedSink();
+    lane.open(sink);
+    const sent = ['a', 'b'].map((text) => lane.send(message(text)));
+    for (const text of ['a', 'b']) sink.fail(text, 'destination-full');
+    await new Promise((resolve) => setImmediate(resolve));
+    sent.push(lane.send(message('c')));
+    for (const text of ['a', 'b', 'c']) {
+      await eventually(() => sink.texts.at(-1) === text);
+      sink.answer(text);
+    }
+    await Promise.all(sent);
+    expect(sink.texts).toEqual(['a', 'b', 'a', 'b', 'c']);
+  });
+
   it('refuses for good the one message over which its connection ends again and again', async () => {
     const lane = newLane();
     const outcomes = ['good', 'bad', 'also good'].map((text) =>
