@@ -19,7 +19,10 @@ describeFaults('a bridge on ActiveMQ Artemis while things go wrong', () => start
   { fault: 'the name of the broker does not resolve at first', direction: 'MQTT → topic' },
 ]);
 
-/** A destination that says no when it is full; as it comes, Artemis pages to disk. */
+/**
+ * A destination that says no when it is full; as it comes, Artemis pages to disk. Not over STOMP: there its ERROR does not
+ * tell a full address from a bad message (2.40.0), and the bridge keeps it as a dead letter once `retry.attempts` are used up.
+ */
 const small = (xml: string) =>
   xml.replace(
     '<address-settings>',
@@ -28,5 +31,4 @@ const small = (xml: string) =>
 
 describeFaults('a bridge on an ActiveMQ Artemis that has no room', () => startArtemis({ edit: small }), [
   { fault: 'the destination is full', direction: 'MQTT → queue', writeVia: 'amqp' },
-  { fault: 'the destination is full', direction: 'MQTT → queue', writeVia: 'stomp' },
 ]);

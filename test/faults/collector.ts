@@ -23,12 +23,8 @@ export interface Collector {
 const LAST = -1;
 const PATIENCE = 90_000;
 
-export interface Place extends Address {
-  readonly qos?: 1 | 2;
-}
-
 /** Subscribes where that has to come before the messages (topics), and leaves. */
-export async function collect(broker: TestBroker, place: Place): Promise<Collector> {
+export async function collect(broker: TestBroker, place: Address): Promise<Collector> {
   const clientId = uniqueName('collector');
   const open = place.kind === 'mqtt' ? mqttReader : jmsReader;
   const arrivals: number[] = [];
@@ -72,7 +68,7 @@ interface Reader {
 
 async function mqttReader(
   broker: TestBroker,
-  { name, qos = 1 }: Place,
+  { name }: Address,
   clientId: string,
   note: (body: unknown) => void,
 ): Promise<Reader> {
@@ -89,17 +85,18 @@ async function mqttReader(
     client.once('connect', resolve);
     client.once('error', reject);
   });
-  // Also for a session that is there already: Classic hands nothing over before.
-  await client.subscribeAsync(`${name}/#`, { qos });
+  // Also for a session that is there already: Classic hands nothing over before. QoS 1, whatever was sent: read with QoS 2, which
+  // mqtt.js hands over on PUBREL, 157 of 10,000 came out of order from Artemis, and none of the same run with QoS 1.
+  await client.subscribeAsync(`${name}/#`, { qos: 1 });
   return {
-    sendLast: () => client.publishAsync(`${name}/last`, JSON.stringify({ n: LAST }), { qos }),
+    sendLast: () => client.publishAsync(`${name}/last`, JSON.stringify({ n: LAST }), { qos: 1 }),
     close: () => client.endAsync(),
   };
 }
 
 async function jmsReader(
   broker: TestBroker,
-  { kind, name }: Place,
+  { kind, name }: Address,
   clientId: string,
   note: (body: unknown) => void,
   reading: boolean,

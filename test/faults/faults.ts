@@ -120,7 +120,8 @@ const cutBeforeAck: Fault = async (run) => {
   await run.delivers(100, 700);
   run.source.hang('toBroker');
   const before = await run.delivered();
-  await run.delivers(50, 150);
+  // Over AMQP no credit gets there either.
+  await run.delivers(1, 30);
   run.source.cut();
   run.source.heal();
   const confirmed = (await run.delivered()) - before;

@@ -118,8 +118,7 @@ export class Run {
           ),
         );
     const { from, to } = DIRECTIONS[direction];
-    const qos = direction === 'queue → MQTT QoS 2' ? 2 : 1;
-    this.#collector = await collect(broker, { kind: to, name: outOf(id, to), qos });
+    this.#collector = await collect(broker, { kind: to, name: outOf(id, to) });
     await this.setPassword(broker.accounts.bridge.password);
     await this.setHost({});
     await this.write();

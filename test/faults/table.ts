@@ -19,7 +19,9 @@ export function describeFaults(name: string, start: () => Promise<TestBroker>, c
     });
     afterAll(() => broker?.stop());
 
-    it.each(cases)('$fault, $direction', { timeout: LIMIT }, async ({ fault, ...options }) => {
+    // Not `$fault`: of that vitest shows 40 characters.
+    const named = cases.map((one) => [`${one.fault}, ${one.direction}`, one] as const);
+    it.each(named)('%s', { timeout: LIMIT }, async (_name, { fault, ...options }) => {
       const run = await Run.start(broker, { ...options, seed: seedOfRun() });
       try {
         const twice = await FAULTS[fault](run);
