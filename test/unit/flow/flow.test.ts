@@ -40,7 +40,11 @@ describe('a flow', () => {
     const onTopic = await eventually(() => topic[0]);
     const onQueue = await eventually(() => queue[0]);
     expect(onTopic.body).toBe('{"from":"ann","text":"hi"}');
-    expect(Object.fromEntries(onTopic.properties)).toEqual({ room: 'lobby', sender: 'ann' });
+    expect(Object.fromEntries(onTopic.properties)).toEqual({
+      room: 'lobby',
+      sender: 'ann',
+      bridge_hops: 1,
+    });
     expect(onQueue.group).toBe('lobby');
   });
 
