@@ -16,6 +16,7 @@ import type { Message } from '../message/message.js';
 import type { Log } from '../observability/log.js';
 import { RouteTable } from '../routing/route-table.js';
 import type { ConnectionStatus, RouteStatus } from '../status.js';
+import type { EchoReader } from './echo-ledger.js';
 import type { Lanes } from './lanes.js';
 import { bodySize } from './mapping.js';
 import { type FlowRoute, RouteWorker } from './route-worker.js';
@@ -35,6 +36,7 @@ export interface FlowOptions {
   readonly connect: Connect;
   /** Every set of lanes that the routes use, once each. */
   readonly lanes: readonly Lanes[];
+  readonly echoes?: EchoReader;
   /** What the session may be subscribed to from other rules. */
   readonly former?: readonly MqttSubscription[];
   /** Milliseconds; see `IDLE`. */
@@ -101,6 +103,7 @@ export class Flow {
       onDown: () => {
         this.#open = undefined;
         this.#granted = false;
+        options.echoes?.lost();
         clearTimeout(this.#idleTimer);
       },
     });
@@ -215,8 +218,14 @@ export class Flow {
     open.outstanding++;
     this.#outstanding++;
     this.#idleTimer?.refresh();
-    if (this.#atMostOnce) delivery.settle('accepted');
-    void this.#deliver(delivery)
+    const { echoes } = this.#options;
+    const message = echoes?.mark(delivery.message) ?? delivery.message;
+    const accept = () => {
+      echoes?.settled(message);
+      delivery.settle('accepted');
+    };
+    if (this.#atMostOnce) accept();
+    void this.#deliver(message, delivery.redelivered)
       .catch((cause: unknown) => {
         const { message } = asBridgeError(cause, 'mapping-failed');
         this.#options.log.error('delivery failed, it stays with its broker', { reason: message });
@@ -225,7 +234,7 @@ export class Flow {
       .then((safe) => {
         open.outstanding--;
         this.#outstanding--;
-        if (safe && !this.#atMostOnce) delivery.settle('accepted');
+        if (safe && !this.#atMostOnce) accept();
         if (this.#outstanding === 0) this.#drained?.();
         this.#grantSoon();
       });
@@ -243,7 +252,7 @@ export class Flow {
   }
 
   /** Hands the message to every route that matches; resolves true when it is safe with each. */
-  async #deliver({ message, redelivered }: Delivery): Promise<boolean> {
+  async #deliver(message: Message, redelivered: boolean): Promise<boolean> {
     const arrival = { id: `${this.#idPrefix}${++this.#sequence}`, now: Date.now(), redelivered };
     const matches = this.#table.match(message.address.name);
     if (matches.length === 0) this.#tellOfUnmatched(message);

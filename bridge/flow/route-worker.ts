@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RouteConfig } from '../config/config.js';
-import { asBridgeError, BridgeError } from '../errors.js';
+import { asBridgeError, BridgeError, type ErrorCode } from '../errors.js';
 import { type Address, describeAddress } from '../message/address.js';
 import type { Message } from '../message/message.js';
 import type { Log } from '../observability/log.js';
 import type { RouteStatus } from '../status.js';
 import { type DeadLetterExtent, deadLetterOf, LONGEST_CUT_BODY } from './dead-letter.js';
+import type { EchoNotes } from './echo-ledger.js';
 import type { Lanes } from './lanes.js';
 import { type Arrival, bodySize } from './mapping.js';
 import { Pacer } from './pacer.js';
@@ -24,13 +25,17 @@ export interface FlowRoute {
   readonly to: readonly Lanes[];
   /** What each destination is called in the rule: `topic rooms.{room}`. */
   readonly destinations: readonly string[];
+  readonly echoes?: EchoNotes;
   readonly deadLetter: { readonly address: Address; readonly lanes: Lanes };
 }
 
 /** What became of a message at one destination. Abandoned: not safe anywhere; its source keeps it. */
 type Fate = 'confirmed' | 'dead-lettered' | 'abandoned';
 
-type Counter = Exclude<keyof RouteStatus, 'name' | 'state' | 'reason' | 'oldestInFlightSeconds'>;
+type Counter = Exclude<
+  keyof RouteStatus,
+  'name' | 'state' | 'reason' | 'deadLetterReasons' | 'oldestInFlightSeconds'
+>;
 
 /** Milliseconds that a message may be on its way before its route counts as held up. */
 const HELD_UP_AFTER = 30_000;
@@ -68,6 +73,7 @@ export class RouteWorker {
     deadLettered: 0,
     inFlight: 0,
   };
+  readonly #deadLetterReasons: Partial<Record<ErrorCode, number>> = {};
   readonly #recent = new RecentKeys();
   readonly #pacer: Pacer | undefined;
   /** When each message that is being sent came to that, in the order of their coming. Milliseconds on the monotonic clock. */
@@ -101,9 +107,9 @@ export class RouteWorker {
     return oldest === undefined ? 0 : performance.now() - oldest.since;
   }
 
-  counters(): Readonly<Record<Counter, number>> {
+  counters(): Pick<RouteStatus, Counter | 'deadLetterReasons'> {
     const retried = [...new Set(this.route.to)].reduce((sum, lanes) => sum + lanes.retried, 0);
-    return { ...this.#counters, retried };
+    return { ...this.#counters, deadLetterReasons: { ...this.#deadLetterReasons }, retried };
   }
 
   /** What waits for its turn stays with its source, or is sent at once if that has been told that it is accepted. */
@@ -161,13 +167,16 @@ export class RouteWorker {
   }
 
   async #sendOne({ to, result }: PlannedSend, passage: Passage): Promise<Fate> {
+    const { echoes } = this.route;
     try {
       if (result instanceof BridgeError) throw result;
+      echoes?.sent(to, result);
       await this.#lanesOf(to).send(result, passage.orderKey);
       return 'confirmed';
     } catch (cause) {
       const error = asBridgeError(cause, 'mapping-failed');
       if (error.transient) return 'abandoned';
+      if (!(result instanceof BridgeError)) echoes?.refused(to, result);
       const destination = this.route.destinations[to];
       return this.#keepAsDeadLetter({ ...passage, ...(destination && { destination }) }, error);
     }
@@ -193,6 +202,7 @@ export class RouteWorker {
       try {
         await lanes.send(deadLetterOf(message, { ...reason, now: Date.now(), extent }, address), orderKey);
         this.#counters.deadLettered++;
+        this.#deadLetterReasons[error.code] = (this.#deadLetterReasons[error.code] ?? 0) + 1;
         this.#refusal = undefined;
         this.log.warn('dead-lettered', { ...fields, reason: error.message });
         return 'dead-lettered';
