@@ -3,8 +3,10 @@ import type { Config, RouteConfig } from './config/config.js';
 import { deadLetterPlace } from './config/dead-letter-place.js';
 import { isOneTransaction } from './config/one-transaction.js';
 import type { MqttSubscription, Protocol } from './connectors/connector.js';
+import { echoPathsOf } from './echo-paths.js';
 import { CONNECT, endpointOf } from './endpoints.js';
 import { BridgeError } from './errors.js';
+import { EchoLedger, EchoReader } from './flow/echo-ledger.js';
 import { Flow, type FlowRoute } from './flow/flow.js';
 import { Lanes } from './flow/lanes.js';
 import type { Log } from './observability/log.js';
@@ -50,10 +52,13 @@ export function createBridge(config: Config, log: Log): Bridge {
   let working: Promise<unknown> = Promise.resolve();
   const isStopping = () => state === 'draining' || state === 'stopped';
   const exchanges = new Exchanges();
+  const echoes = new EchoLedger();
   /** What the durable sessions of rules that are gone may be subscribed to, in case they come back. Each took a reload to get here. */
   const abandoned = new Map<string, readonly MqttSubscription[]>();
-  for (const [name, routes] of sessionsOf(config, exchanges))
-    sessions.set(name, createSession(name, routes, { config, log, former: [] }));
+  const first = sessionsOf(config, exchanges);
+  echoes.follow(echoPathsOf(config, first));
+  for (const [name, routes] of first)
+    sessions.set(name, createSession(name, routes, { config, log, echoes, former: [] }));
 
   const change = async (next: Config, deadline: number): Promise<RouteChanges> => {
     if (isStopping())
@@ -73,12 +78,14 @@ export function createBridge(config: Config, log: Log): Bridge {
     const coming = new Map<string, Session>();
     for (const [name, routes] of wanted) {
       const former = sessions.get(name)?.flow.mayBeSubscribedTo() ?? abandoned.get(name) ?? [];
-      coming.set(name, kept.get(name) ?? createSession(name, routes, { config: next, log, former }));
+      coming.set(name, kept.get(name) ?? createSession(name, routes, { config: next, log, echoes, former }));
     }
+    const echoPaths = echoPathsOf(next, wanted);
     await Promise.all(ending.map(([, { flow }]) => flow.stop(deadline)));
     if (isStopping()) return changes;
     rules = next;
     sessions = coming;
+    echoes.follow(echoPaths);
     for (const [name, { flow }] of ending)
       if (!coming.has(name)) abandoned.set(name, flow.mayBeSubscribedTo());
     for (const [name, { flow }] of coming) {
@@ -124,6 +131,7 @@ export function createBridge(config: Config, log: Log): Bridge {
 interface SessionContext {
   readonly config: Config;
   readonly log: Log;
+  readonly echoes: EchoLedger;
   /** What the session was subscribed to under other rules. */
   readonly former: readonly MqttSubscription[];
 }
@@ -135,7 +143,8 @@ function createSession(name: string, routes: SessionRoutes, context: SessionCont
   };
 }
 
-function createFlow(name: string, routes: SessionRoutes, { config, log, former }: SessionContext): Flow {
+function createFlow(name: string, routes: SessionRoutes, context: SessionContext): Flow {
+  const { config, log, echoes, former } = context;
   const pool = new Map<string, Lanes>();
   const lanesFor = ({ broker, via }: { broker: string; via: Protocol }, count?: number): Lanes => {
     const key = `${broker} over ${via}`;
@@ -165,6 +174,7 @@ function createFlow(name: string, routes: SessionRoutes, { config, log, former }
     ...route,
     outputs,
     to: outputs.map((output) => lanesFor(output)),
+    echoes: echoes.notesOf(route.config.name),
   }));
   // After every destination has its lanes, so that dead letters share them where they can.
   const withDeadLetters = flowRoutes.map(({ outputs, ...route }): FlowRoute => {
@@ -188,6 +198,7 @@ function createFlow(name: string, routes: SessionRoutes, { config, log, former }
     connect: CONNECT[from.via],
     lanes: [...pool.values()],
     ...(isOneTransaction(rule, ends, config.brokers) ? { transactions: { window: LANE_WINDOW } } : {}),
+    echoes: new EchoReader(echoes, name),
     former,
     log,
   });
@@ -205,6 +216,7 @@ function disabledStatus({ name }: RouteConfig): RouteStatus {
     lost: 0,
     retried: 0,
     deadLettered: 0,
+    deadLetterReasons: {},
     inFlight: 0,
     oldestInFlightSeconds: 0,
   };

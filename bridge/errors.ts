@@ -32,6 +32,8 @@ export type ErrorCode =
   | 'mapping-failed'
   /** A limit of the rule: body size, or one destination name too many. */
   | 'limit-exceeded'
+  /** It has passed as many bridges as the rule allows: rules that feed each other in a circle. */
+  | 'loop-detected'
   /** An answer to a request that is not open (any more). */
   | 'no-request'
   /** Something the command needs is not there (Java, Maven, a free port, a file). */

@@ -1,4 +1,4 @@
-import type { BrokerConfig, Config, RouteConfig, ToConfig } from './config/config.js';
+import type { BrokerConfig, Config, ReplyTarget, RouteConfig, ToConfig } from './config/config.js';
 import { fingerprint } from './config/fingerprint.js';
 import { leftBehind } from './config/left-behind.js';
 import { BridgeError } from './errors.js';
@@ -14,7 +14,7 @@ export interface SessionRoute {
   /** The rule that it comes from: the same, or the one whose answers it brings back. */
   readonly rule: RouteConfig;
   /** Where it sends to, in the order of the planner's destinations. */
-  readonly outputs: readonly Pick<ToConfig, 'broker' | 'via'>[];
+  readonly outputs: readonly (ToConfig | ReplyTarget)[];
   /** What each of them is called in the rule. */
   readonly destinations: readonly string[];
   readonly plan: Planner;

@@ -35,6 +35,8 @@ export interface RouteStatus {
   readonly lost: number;
   readonly retried: number;
   readonly deadLettered: number;
+  /** How many of these for each reason that there was. */
+  readonly deadLetterReasons: Readonly<Partial<Record<ErrorCode, number>>>;
   /** Taken from the source and not yet settled. */
   readonly inFlight: number;
   /** How long the oldest of them is being sent; 0 without one. */

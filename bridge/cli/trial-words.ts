@@ -1,6 +1,7 @@
 import type { Config, RouteConfig, ToConfig } from '../config/config.js';
 import { deadLetterPlace } from '../config/dead-letter-place.js';
 import type { Address } from '../message/address.js';
+import { HOPS } from '../message/hops.js';
 import type { OutboundMessage } from '../message/message.js';
 import type { RouteTrial, WhereReport } from './trial.js';
 
@@ -109,7 +110,10 @@ function messageLines(message: OutboundMessage, rule: ToConfig): string[] {
   return [
     `  -> ${to.kind} ${printable(to.name)} on ${rule.broker} over ${rule.via}${kind}${delivery}${retain ? ', retained' : ''}`,
     ...Object.entries(headers).map(([name, value]) => `     ${name}: ${headerText(value)}`),
-    ...[...properties].map(([name, value]) => `     property ${name}: ${shown(value)}`),
+    ...[...properties]
+      // Of every message that has passed no bridge before it is the same.
+      .filter(([name, value]) => name !== HOPS || value !== 1)
+      .map(([name, value]) => `     property ${name}: ${shown(value)}`),
     ...leftOut(message, rule).map(([name, text]) => `     ${name}: left out, ${text} has no value here`),
     `     body: ${bodyText(body)}`,
   ];

@@ -87,7 +87,7 @@ function endpointsOf(
 
 function buildRoute(name: string, route: RouteInput, mapping: Mapping): RouteConfig {
   const { enabled, inFlight, delivery, retry, deadLetter } = route;
-  const { bytes, destinations, rate } = route.limits ?? {};
+  const { hops, bytes, destinations, rate } = route.limits;
   return {
     name,
     enabled,
@@ -101,6 +101,7 @@ function buildRoute(name: string, route: RouteInput, mapping: Mapping): RouteCon
       attempts: retry.attempts,
     },
     limits: {
+      hops,
       ...optional('bytes', bytes),
       ...optional('destinations', destinations),
       ...optional('rate', rate),

@@ -99,6 +99,8 @@ export interface RetryConfig {
 
 /** What a route takes at most; without a limit as much as comes. */
 export interface LimitsConfig {
+  /** Bridges that a message may have passed: with as many as this it is not sent on. */
+  readonly hops: number;
   /** Of a body. */
   readonly bytes?: number;
   /** Different destination names since the start. */

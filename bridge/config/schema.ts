@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Protocol } from '../connectors/connector.js';
 import type { AddressKind } from '../message/address.js';
+import { HOPS } from '../message/hops.js';
 import { isSteeringProperty } from '../message/steering.js';
 import { ExpressionError, parseExpression } from '../routing/expression.js';
 import { PatternSyntaxError, parsePattern } from '../routing/pattern.js';
@@ -236,6 +237,10 @@ const properties = z
     text('Name of a property.', (value) => {
       if (isSteeringProperty(value))
         return { message: `a property "${value}" steers the broker; a rule cannot set it` };
+      if (value === HOPS)
+        return {
+          message: `in "${HOPS}" the bridge counts the bridges that a message has passed; a rule cannot set it`,
+        };
       return value === '' ? { message: 'a property needs a name' } : undefined;
     }),
     template('Its value; a template that is just one hole keeps its type.'),
@@ -364,6 +369,12 @@ const limits = z
       .max(1_000_000)
       .optional()
       .describe('Messages a second, at most; the others wait, in order.'),
+    hops: z
+      .int()
+      .min(1)
+      .max(100)
+      .default(8)
+      .describe('Bridges that a message may pass; one that has passed as many is in a loop: dead letter.'),
   })
   .describe('What the route takes at most.');
 
@@ -393,7 +404,7 @@ const route = z
     dedupe: varying(
       'Of messages for which it gives the same text only the first is sent; remembers the last 10,000.',
     ).optional(),
-    limits: limits.optional(),
+    limits: limits.prefault({}),
     reply: reply.optional(),
     deadLetter: text('Queue that keeps what can never be delivered.', (value) =>
       problemIn(() => {

@@ -1,5 +1,6 @@
 import type { BridgeError } from '../errors.js';
 import type { Address, AddressKind } from '../message/address.js';
+import { hopsOf } from '../message/hops.js';
 import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
 import { carryPropertyName } from '../message/property-name.js';
 
@@ -40,7 +41,9 @@ export const LONGEST_CUT_BODY = 64 * 1024;
  * - `bridge_reason` (an ErrorCode), `bridge_error` (its text), `bridge_attempts` (how often it was sent), `bridge_time` (ISO 8601);
  * - `bridge_body` when the body is no text and no bytes: what it is;
  * - `bridge_body_bytes` when no broker took the whole body: how long it was, of which this is the beginning;
- * - `bridge_left_out`: the number of properties that were too large to keep.
+ * - `bridge_left_out`: the number of properties that were too large to keep;
+ * - `bridge_hops`: how many bridges it had passed, when it had passed any. What a rule brings back from the dead-letter queue is still
+ *   part of the circle that it may have been in.
  */
 export function deadLetterOf(message: Message, reason: DeadLetterReason, to: Address): OutboundMessage {
   const { body, correlationId, type, group } = message;
@@ -63,6 +66,7 @@ export function deadLetterOf(message: Message, reason: DeadLetterReason, to: Add
   };
   const leftOut = message.properties.size - kept.length;
   tell('left_out', leftOut > 0 ? leftOut : undefined);
+  tell('hops', hopsOf(message.properties) || undefined);
   tell('route', reason.route);
   tell('source', `${message.address.kind} ${message.address.name}`);
   tell('destination', reason.destination);

@@ -14,7 +14,7 @@ import { RouteTable } from '../routing/route-table.js';
 import { renderTemplate, type Scope } from '../routing/template.js';
 import { type Arrival, mapContents, scopeOf } from './mapping.js';
 import { PendingRequests } from './pending-requests.js';
-import { type Asked, destinationLimit, type Plan, type Planner, plannerOf } from './plan.js';
+import { type Asked, checkHops, destinationLimit, type Plan, type Planner, plannerOf } from './plan.js';
 
 /** A rule whose messages are requests. */
 export type RequestRoute = RouteConfig & { readonly reply: ReplyConfig };
@@ -86,7 +86,7 @@ export class Exchange {
 
   /** The route that brings the answers back: `NAME.reply`. It sends to the places of `reply.to`, in their order. */
   get answers(): { readonly config: RouteConfig; readonly outputs: readonly ReplyTarget[] } {
-    const { reply, name, enabled, inFlight, retry, deadLetter } = this.#route;
+    const { reply, name, enabled, inFlight, retry, limits, deadLetter } = this.#route;
     return {
       config: {
         name: answersOf(name),
@@ -96,7 +96,7 @@ export class Exchange {
         inFlight,
         delivery: 'at-least-once',
         retry,
-        limits: {},
+        limits: { hops: limits.hops },
         deadLetter,
       },
       outputs: reply.to,
@@ -111,6 +111,7 @@ export class Exchange {
     if (found === undefined) throw this.#unexpected(id);
     const { request, left } = found;
     if (request.asker === undefined) return undefined;
+    checkHops(message, this.#route.limits);
     const { address, target: index, captures: ofAddress } = request.asker;
     const target = reply.to[index];
     if (target === undefined) throw new RangeError(`no reply target ${index} in ${this.#route.name}`);

@@ -17,6 +17,7 @@ import type { Message } from '../message/message.js';
 import type { Log } from '../observability/log.js';
 import { RouteTable } from '../routing/route-table.js';
 import type { ConnectionStatus, RouteStatus } from '../status.js';
+import type { EchoReader } from './echo-ledger.js';
 import { type Lanes, SEND_TIMEOUT } from './lanes.js';
 import { bodySize } from './mapping.js';
 import { type Begin, type FlowRoute, RouteWorker } from './route-worker.js';
@@ -39,6 +40,7 @@ export interface FlowOptions {
   readonly lanes: readonly Lanes[];
   /** The sends that a source's own connection may have without an answer, where messages are sent over it: see `Transactions`. */
   readonly transactions?: { readonly window: number };
+  readonly echoes?: EchoReader;
   /** What the session may be subscribed to from other rules. */
   readonly former?: readonly MqttSubscription[];
   /** Milliseconds; see `IDLE`. */
@@ -110,6 +112,7 @@ export class Flow {
         this.#open = undefined;
         this.#transactions?.lose();
         this.#granted = false;
+        options.echoes?.lost();
         clearTimeout(this.#idleTimer);
       },
     });
@@ -243,9 +246,15 @@ export class Flow {
     open.outstanding++;
     this.#outstanding++;
     this.#idleTimer?.refresh();
-    if (this.#atMostOnce) delivery.settle('accepted');
+    const { echoes } = this.#options;
+    const message = echoes?.mark(delivery.message) ?? delivery.message;
     const way = this.#transactions?.wayOf(delivery);
-    void this.#deliver(delivery, way?.begin)
+    const accept = () => {
+      echoes?.settled(message);
+      if (way?.isSettled !== true) delivery.settle('accepted');
+    };
+    if (this.#atMostOnce) accept();
+    void this.#deliver(message, delivery.redelivered, way?.begin)
       .catch((cause: unknown) => {
         const { message } = asBridgeError(cause, 'mapping-failed');
         this.#options.log.error('delivery failed, it stays with its broker', { reason: message });
@@ -255,7 +264,7 @@ export class Flow {
         open.outstanding--;
         this.#outstanding--;
         way?.end();
-        if (safe && !this.#atMostOnce && way?.isSettled !== true) delivery.settle('accepted');
+        if (safe && !this.#atMostOnce) accept();
         if (this.#outstanding === 0) this.#drained?.();
         this.#grantSoon();
       });
@@ -273,7 +282,7 @@ export class Flow {
   }
 
   /** Hands the message to every route that matches; resolves true when it is safe with each. */
-  async #deliver({ message, redelivered }: Delivery, begin?: Begin): Promise<boolean> {
+  async #deliver(message: Message, redelivered: boolean, begin?: Begin): Promise<boolean> {
     const arrival = { id: `${this.#idPrefix}${++this.#sequence}`, now: Date.now(), redelivered };
     const matches = this.#table.match(message.address.name);
     if (matches.length === 0) this.#tellOfUnmatched(message);

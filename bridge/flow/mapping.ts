@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { OutputConfig, RouteConfig, ToConfig } from '../config/config.js';
 import { BridgeError } from '../errors.js';
 import { type Address, type AddressKind, describeAddress } from '../message/address.js';
+import { HOPS, hopsOf } from '../message/hops.js';
 import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
 import { carryPropertyName } from '../message/property-name.js';
 import { renderName } from '../routing/destination-name.js';
@@ -221,7 +222,10 @@ function isPlainText(bytes: Buffer): boolean {
   return isUtf8(bytes) && !bytes.includes(0);
 }
 
-/** A property whose template has no value for this message is left out (JMS reads it as null), one of the same name too. */
+/**
+ * A property whose template has no value for this message is left out (JMS reads it as null), one of the same name too. The count of
+ * hops is the bridge's own, whatever else is copied or not.
+ */
 function mapProperties(
   kind: AddressKind,
   to: OutputConfig,
@@ -237,6 +241,7 @@ function mapProperties(
     if (value === undefined) properties.delete(name);
     else properties.set(name, value);
   }
+  properties.set(HOPS, hopsOf(message.properties) + 1);
   return properties;
 }
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { RouteConfig } from '../config/config.js';
+import type { LimitsConfig, RouteConfig } from '../config/config.js';
 import { asBridgeError, BridgeError } from '../errors.js';
 import { type Address, describeAddress } from '../message/address.js';
+import { HOPS, hopsOf } from '../message/hops.js';
 import type { Message, OutboundMessage } from '../message/message.js';
 import type { Scope } from '../routing/template.js';
 import {
@@ -59,6 +60,7 @@ export function plannerOf(route: RouteConfig, { namespace = '', ask }: PlannerOp
   return (message, captures, arrival) => {
     let scope = scopeOf(message, captures, arrival);
     if (!passes(route, scope)) return undefined;
+    checkHops(message, limits);
     if (limits.bytes !== undefined) checkSize(message, limits.bytes);
     const asked = ask?.(message, scope, arrival);
     if (asked !== undefined) scope = scopeOf(message, captures, arrival, asked.variables);
@@ -88,6 +90,16 @@ export function plannerOf(route: RouteConfig, { namespace = '', ask }: PlannerOp
 /** In place of a text of any length, where many of them are remembered. */
 function digestOf<Text extends string | undefined>(text: Text): Text | string {
   return text === undefined ? text : createHash('sha256').update(text).digest('base64');
+}
+
+/** @throws BridgeError `loop-detected` for a message that has passed as many bridges as the rule allows */
+export function checkHops({ properties }: Message, limits: LimitsConfig): void {
+  const hops = hopsOf(properties);
+  if (hops >= limits.hops)
+    throw new BridgeError(
+      'loop-detected',
+      `the message has passed ${hops} ${hops === 1 ? 'bridge' : 'bridges'} (its property ${HOPS}), and limits.hops of the rule takes none that has passed ${limits.hops}: rules of several bridges or files seem to feed each other in a circle; end the circle, or raise limits.hops if messages do pass that many`,
+    );
 }
 
 function checkSize(message: Message, limit: number): void {

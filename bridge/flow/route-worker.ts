@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RouteConfig } from '../config/config.js';
 import type { Transaction } from '../connectors/connector.js';
-import { asBridgeError, BridgeError } from '../errors.js';
+import { asBridgeError, BridgeError, type ErrorCode } from '../errors.js';
 import { type Address, describeAddress } from '../message/address.js';
 import type { Message, OutboundMessage } from '../message/message.js';
 import type { Log } from '../observability/log.js';
 import type { RouteStatus } from '../status.js';
 import { type DeadLetterExtent, deadLetterOf, LONGEST_CUT_BODY } from './dead-letter.js';
+import type { EchoNotes } from './echo-ledger.js';
 import type { Lanes } from './lanes.js';
 import { type Arrival, bodySize } from './mapping.js';
 import { Pacer } from './pacer.js';
@@ -25,13 +26,17 @@ export interface FlowRoute {
   readonly to: readonly Lanes[];
   /** What each destination is called in the rule: `topic rooms.{room}`. */
   readonly destinations: readonly string[];
+  readonly echoes?: EchoNotes;
   readonly deadLetter: { readonly address: Address; readonly lanes: Lanes };
 }
 
 /** What became of a message at one destination. Abandoned: not safe anywhere; its source keeps it. */
 type Fate = 'confirmed' | 'dead-lettered' | 'abandoned';
 
-type Counter = Exclude<keyof RouteStatus, 'name' | 'state' | 'reason' | 'oldestInFlightSeconds'>;
+type Counter = Exclude<
+  keyof RouteStatus,
+  'name' | 'state' | 'reason' | 'deadLetterReasons' | 'oldestInFlightSeconds'
+>;
 
 /** Milliseconds that a message may be on its way before its route counts as held up. */
 const HELD_UP_AFTER = 30_000;
@@ -78,6 +83,7 @@ export class RouteWorker {
     deadLettered: 0,
     inFlight: 0,
   };
+  readonly #deadLetterReasons: Partial<Record<ErrorCode, number>> = {};
   readonly #recent = new RecentKeys();
   readonly #pacer: Pacer | undefined;
   /** When each message that is being sent came to that, in the order of their coming. Milliseconds on the monotonic clock. */
@@ -111,9 +117,9 @@ export class RouteWorker {
     return oldest === undefined ? 0 : performance.now() - oldest.since;
   }
 
-  counters(): Readonly<Record<Counter, number>> {
+  counters(): Pick<RouteStatus, Counter | 'deadLetterReasons'> {
     const retried = [...new Set(this.route.to)].reduce((sum, lanes) => sum + lanes.retried, 0);
-    return { ...this.#counters, retried };
+    return { ...this.#counters, deadLetterReasons: { ...this.#deadLetterReasons }, retried };
   }
 
   /** What waits for its turn stays with its source, or is sent at once if that has been told that it is accepted. */
@@ -204,11 +210,17 @@ export class RouteWorker {
   ): Promise<Fate[] | undefined> {
     const transaction = passage.begin?.();
     if (transaction === undefined) return undefined;
+    const { echoes } = this.route;
     const deadLetters: BridgeError[] = [];
+    const undo: (() => void)[] = [];
     const add = ({ to, result }: (typeof sends)[number]): Fate => {
       try {
         if (result instanceof BridgeError) throw result;
         transaction.add(result);
+        if (echoes !== undefined && to !== undefined) {
+          echoes.sent(to, result);
+          undo.push(() => echoes.refused(to, result));
+        }
         return 'confirmed';
       } catch (cause) {
         const error = asBridgeError(cause, 'mapping-failed');
@@ -222,11 +234,13 @@ export class RouteWorker {
       fates = sends.map(add);
     } catch {
       // Not even as a dead letter can it be sent like this: the other way knows how to keep less of it.
+      for (const back of undo) back();
       return undefined;
     }
     try {
       await transaction.commit();
     } catch {
+      for (const back of undo) back();
       return ['abandoned'];
     }
     for (const error of deadLetters) this.#countDeadLetter(passage, error);
@@ -234,13 +248,16 @@ export class RouteWorker {
   }
 
   async #sendOne({ to, result }: PlannedSend, passage: Passage): Promise<Fate> {
+    const { echoes } = this.route;
     try {
       if (result instanceof BridgeError) throw result;
+      echoes?.sent(to, result);
       await this.#lanesOf(to).send(result, passage.orderKey);
       return 'confirmed';
     } catch (cause) {
       const error = asBridgeError(cause, 'mapping-failed');
       if (error.transient) return 'abandoned';
+      if (!(result instanceof BridgeError)) echoes?.refused(to, result);
       return this.#keepAsDeadLetter(towards(passage, this.#nameOf(to)), error);
     }
   }
@@ -268,6 +285,7 @@ export class RouteWorker {
 
   #countDeadLetter({ message }: Passage, { code, message: reason }: BridgeError): void {
     this.#counters.deadLettered++;
+    this.#deadLetterReasons[code] = (this.#deadLetterReasons[code] ?? 0) + 1;
     this.#refusal = undefined;
     this.log.warn('dead-lettered', {
       route: this.route.config.name,

@@ -14,7 +14,7 @@ import { eventually } from './eventually.js';
 export async function startFlow(
   broker: MemoryBroker,
   rules: RouteConfig[],
-  { lanes: count = 1, ...more }: { lanes?: number } & Pick<FlowOptions, 'former' | 'idle'> = {},
+  { lanes: count = 1, ...more }: { lanes?: number } & Pick<FlowOptions, 'former' | 'idle' | 'echoes'> = {},
 ): Promise<Flow> {
   const lanes = new Lanes({
     name: 'lanes',

@@ -20,7 +20,7 @@ export function ruleFrom(pattern: string, over: Partial<RouteConfig> = {}): Rout
     inFlight: 1000,
     delivery: 'at-least-once',
     retry: { initial: 2, max: 10, attempts: 1 },
-    limits: {},
+    limits: { hops: 8 },
     deadLetter: 'bridge.dead-letter',
     ...over,
   };

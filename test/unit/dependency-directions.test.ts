@@ -25,7 +25,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'sessions.ts',
     'errors.ts',
   ],
+  'echo-paths.ts': [
+    'config/config.ts',
+    'config/address-set.ts',
+    'connectors/connector.ts',
+    'flow',
+    'message',
+    'sessions.ts',
+  ],
   'bridge.ts': [
+    'echo-paths.ts',
     'endpoints.ts',
     'config/config.ts',
     'sessions.ts',

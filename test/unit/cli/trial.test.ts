@@ -41,6 +41,37 @@ async function cli(mapping: string, command: string, ...args: string[]) {
   return { exitCode, out, err };
 }
 
+describe('a message that has passed bridges before', () => {
+  const from = (hops: string) => [
+    'queue:outbox',
+    '--body',
+    'hi',
+    '--property',
+    'room=r',
+    '--property',
+    `bridge_hops=${hops}`,
+  ];
+
+  it('is told with its count, and as a dead letter once it has passed too many', async () => {
+    const { out } = await cli(RULES, 'explain', ...from('3'));
+    expect(out).toContain('     property bridge_hops: 4');
+    const { out: ended } = await cli(RULES, 'explain', ...from('8'));
+    expect(ended.join('\n')).toMatch(
+      /out: dead letter to queue bridge\.dead-letter: the message has passed 8 bridges/,
+    );
+  });
+
+  it('is all the same to tests that say nothing of it', async () => {
+    const tests = `tests:
+  - given: { queue: outbox, body: hi, properties: { room: r, bridge_hops: 7 } }
+    expect: [{ mqtt: chat/r/messages, properties: {} }]
+  - given: { queue: outbox, body: hi, properties: { room: r, bridge_hops: 8 } }
+    expect: [{ queue: bridge.dead-letter }]
+`;
+    expect((await cli(RULES + tests, 'test')).out).toContain('2 passed, 0 failed');
+  });
+});
+
 describe('explain', () => {
   it('tells what each rule does, with captures, headers, bodies and dead letters', async () => {
     const { exitCode, out } = await cli(RULES, 'explain', 'chat/a.b/messages', '--body', '{"text":"hey!"}');

@@ -81,6 +81,18 @@ describe('a dead letter', () => {
     expect(body).toEqual(Buffer.from([1]));
   });
 
+  it('keeps how many bridges its message had passed, and the message itself begins anew', () => {
+    const error = new BridgeError('loop-detected', 'no');
+    const { to, ...letter } = deadLetterOf(
+      { ...chat('x', 'y'), properties: new Map([['bridge_hops', '8']]) },
+      { route: 'r', error, now: 0, id: 'ID:1', extent: 'bare' },
+      { kind: 'queue', name: 'dead' },
+    );
+    expect(letter.properties.get('bridge_hops')).toBe(8);
+    const { original } = readDeadLetter({ ...letter, address: to, retained: false }) ?? {};
+    expect(original?.properties.size).toBe(0);
+  });
+
   const property = fc.oneof(fc.string(), fc.integer(), fc.boolean());
   const original = fc.record({
     address: fc.record({

@@ -20,7 +20,7 @@ const clients = target({ pattern: parsePattern('mqtt', 'clients/{client}/answers
 function exchange(
   over: Partial<ReplyConfig> = {},
   to = [destination('queue', 'services')],
-  limits: RequestRoute['limits'] = {},
+  limits: RequestRoute['limits'] = { hops: 8 },
 ): Exchange {
   const { from } = ruleFrom('unused');
   const route: RequestRoute = {
@@ -149,7 +149,10 @@ describe('a request', () => {
   });
 
   it('counts reply addresses among the destinations that the rule limits, temporary ones left out', () => {
-    const one = exchange({ to: [clients, target({ temporary: 'queue' })] }, undefined, { destinations: 2 });
+    const one = exchange({ to: [clients, target({ temporary: 'queue' })] }, undefined, {
+      hops: 8,
+      destinations: 2,
+    });
     for (const name of ['a', 'b', 'a']) ask(one, request(mqtt(`clients/${name}/answers`)));
     for (const n of [1, 2, 3]) ask(one, request({ kind: 'queue', name: `ID:${n}`, temporary: true }));
     expect(() => one.planRequest(request(mqtt('clients/c/answers')), NONE, arrival())).toThrow(
@@ -224,6 +227,23 @@ describe('an answer', () => {
       expect(() => one.planAnswer(answer(id), NONE, arrival())).toThrow(
         expect.objectContaining({ code: 'no-request' }),
       );
+  });
+
+  it('counts the bridges that it passes, and is not sent on when they are too many', () => {
+    const one = exchange();
+    const asked = ask(
+      one,
+      request(mqtt('clients/c1/answers'), { properties: new Map([['bridge_hops', 2]]) }),
+    );
+    expect(asked.properties.get('bridge_hops')).toBe(3);
+    const back = (hops: number) =>
+      one.planAnswer(
+        answer(asked.correlationId, { properties: new Map([['bridge_hops', hops]]) }),
+        NONE,
+        arrival(),
+      );
+    expect(sent(back(7)).properties.get('bridge_hops')).toBe(8);
+    expect(() => back(8)).toThrow(expect.objectContaining({ code: 'loop-detected', transient: false }));
   });
 
   it('is not wanted when its request named no place for it', () => {

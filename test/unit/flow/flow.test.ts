@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { RouteConfig, ToConfig } from '../../../bridge/config/config.js';
 import { MemoryBroker } from '../../../bridge/connectors/memory/memory-broker.js';
 import { BridgeError } from '../../../bridge/errors.js';
+import { EchoLedger, EchoReader } from '../../../bridge/flow/echo-ledger.js';
 import type { Flow } from '../../../bridge/flow/flow.js';
 import { parseExpression } from '../../../bridge/routing/expression.js';
 import { parsePattern } from '../../../bridge/routing/pattern.js';
@@ -22,6 +23,39 @@ const startFlow: typeof start = async (...options) => {
 };
 
 describe('a flow', () => {
+  it('gives what comes back from the bridge itself its hops again, also when the source hands it over twice', async () => {
+    const broker = new MemoryBroker();
+    const ledger = new EchoLedger();
+    ledger.follow(new Map([['say', [['flow']]]]));
+    const to = [destination('queue', 'archive')];
+    let isFull = true;
+    broker.refuse = () => (isFull ? new BridgeError('destination-full', 'no room left') : undefined);
+    const flow = await startFlow(broker, [rule({ to })], { echoes: new EchoReader(ledger, 'flow') });
+    const queue = await subscribe(broker, { kind: 'queue', name: 'archive' });
+    const { body, ...message } = chat('lobby', 'ok');
+    if (!Buffer.isBuffer(body)) throw new Error('MQTT brings bytes');
+    ledger.notesOf('say').sent(0, {
+      ...message,
+      to: message.address,
+      body,
+      properties: new Map([['bridge_hops', 3]]),
+      timestamp: 0,
+      id: 'ID:1',
+      qos: 1,
+      retain: false,
+    });
+    broker.publish({ ...message, body });
+    await eventually(() => flow.routes()[0]?.retried);
+    broker.dropConnections();
+    await eventually(() => flow.routes()[0]?.received === 2);
+    isFull = false;
+    await eventually(() => flow.routes()[0]?.delivered === 2);
+    broker.publish({ ...message, body });
+    const readers = await subscribe(broker, { kind: 'queue', name: 'archive' });
+    await eventually(() => queue.length + readers.length === 3);
+    expect([...queue, ...readers].map(({ properties }) => properties.get('bridge_hops'))).toEqual([4, 4, 1]);
+  });
+
   it('maps a chat message to a JMS topic and a queue', async () => {
     const broker = new MemoryBroker();
     await startFlow(broker, [
@@ -40,7 +74,11 @@ describe('a flow', () => {
     const onTopic = await eventually(() => topic[0]);
     const onQueue = await eventually(() => queue[0]);
     expect(onTopic.body).toBe('{"from":"ann","text":"hi"}');
-    expect(Object.fromEntries(onTopic.properties)).toEqual({ room: 'lobby', sender: 'ann' });
+    expect(Object.fromEntries(onTopic.properties)).toEqual({
+      room: 'lobby',
+      sender: 'ann',
+      bridge_hops: 1,
+    });
     expect(onQueue.group).toBe('lobby');
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ToConfig } from '../../../bridge/config/config.js';
 import { mapMessage, orderKey, passes, scopeOf } from '../../../bridge/flow/mapping.js';
-import type { Message, OutboundMessage } from '../../../bridge/message/message.js';
+import type { Message, OutboundMessage, PropertyValue } from '../../../bridge/message/message.js';
 import { parseExpression } from '../../../bridge/routing/expression.js';
 import { parseTemplate } from '../../../bridge/routing/template.js';
 import { destination, ruleFrom } from '../../support/rules.js';
@@ -90,6 +90,7 @@ describe('mapped properties and headers', () => {
       ok: true,
       text: 'n=7',
       list: '[1]',
+      bridge_hops: 1,
     });
   });
 
@@ -134,7 +135,26 @@ describe('mapped properties and headers', () => {
         ['_AMQ_DUPL_ID', '1'],
       ]),
     });
-    expect(map(loud).properties.size).toBe(0);
+    expect([...map(loud).properties.keys()]).toEqual(['bridge_hops']);
+  });
+});
+
+describe('the count of hops', () => {
+  const hops = (bridge_hops: PropertyValue, over: Partial<ToConfig> = {}) =>
+    map(chat('x', { properties: new Map([['bridge_hops', bridge_hops]]) }), over).properties.get(
+      'bridge_hops',
+    );
+
+  it('is one more than that of the message, whether the rule copies properties or not', () => {
+    for (const copyProperties of [false, true])
+      for (const given of [3, '3', 3n]) expect(hops(given, { copyProperties })).toBe(4);
+    expect(map(chat('x')).properties.get('bridge_hops')).toBe(1);
+  });
+
+  it('begins anew with what no bridge has counted', () => {
+    for (const given of ['', 'x', '-1', '1.5', ' 3', 1.5, -1, 1_001, '9999999', true, Number.NaN])
+      expect(hops(given)).toBe(1);
+    expect(hops(1_000)).toBe(1_001);
   });
 });
 

@@ -195,7 +195,7 @@ describe('dedupe', () => {
 describe('limits', () => {
   it('bytes: a larger body is a dead letter, the others go on', async () => {
     const broker = new MemoryBroker();
-    await start(broker, { limits: { bytes: 5 } });
+    await start(broker, { limits: { hops: 8, bytes: 5 } });
     const got = await subscribe(broker, ARCHIVE);
     const dead = await subscribe(broker, DEAD);
     for (const text of ['abc', 'abcd', 'ab']) broker.publish(chat('lobby', text));
@@ -209,7 +209,7 @@ describe('limits', () => {
   it('bytes: says nothing about a message that the rule does not want', async () => {
     const broker = new MemoryBroker();
     const where = parseExpression('room == "other"');
-    const flow = await start(broker, { limits: { bytes: 1 }, where });
+    const flow = await start(broker, { limits: { hops: 8, bytes: 1 }, where });
     broker.publish(chat('lobby', 'too long'));
     await eventually(() => flow.routes()[0]?.filtered === 1);
     expect(flow.routes()[0]?.deadLettered).toBe(0);
@@ -217,7 +217,7 @@ describe('limits', () => {
 
   it('destinations: a name more than that is a dead letter, the known ones go on', async () => {
     const broker = new MemoryBroker();
-    await start(broker, { limits: { destinations: 2 }, to: [destination('queue', 'room.{room}')] });
+    await start(broker, { limits: { hops: 8, destinations: 2 }, to: [destination('queue', 'room.{room}')] });
     const dead = await subscribe(broker, DEAD);
     const got = await subscribe(broker, { kind: 'queue', name: 'room.a' });
     for (const room of ['a', 'b', 'c', 'a', 'c']) broker.publish(chat(room, room));
@@ -229,7 +229,7 @@ describe('limits', () => {
 
   it('rate: loses nothing, keeps the order, and sends what waits on stop no more', async () => {
     const broker = new MemoryBroker();
-    const flow = await start(broker, { limits: { rate: 2_000 } });
+    const flow = await start(broker, { limits: { hops: 8, rate: 2_000 } });
     const got = await subscribe(broker, ARCHIVE);
     const all = Array.from({ length: 100 }, (_, n) => n);
     for (const n of all) broker.publish(chat('lobby', n));
@@ -239,7 +239,7 @@ describe('limits', () => {
     const slow = new MemoryBroker();
     const settled: string[] = [];
     slow.onSettled = (_, outcome) => settled.push(outcome);
-    const slowFlow = await start(slow, { limits: { rate: 0.001 } });
+    const slowFlow = await start(slow, { limits: { hops: 8, rate: 0.001 } });
     slow.publish(chat('lobby', 'now'));
     slow.publish(chat('lobby', 'in a quarter of an hour'));
     await eventually(() => slowFlow.routes()[0]?.delivered === 1);
@@ -252,13 +252,44 @@ describe('limits', () => {
 describe('rate with delivery: at-most-once', () => {
   it('sends on stop what waits for its turn: its source does not have it any more', async () => {
     const broker = new MemoryBroker();
-    const flow = await start(broker, { limits: { rate: 0.001 }, delivery: 'at-most-once' });
+    const flow = await start(broker, { limits: { hops: 8, rate: 0.001 }, delivery: 'at-most-once' });
     const got = await subscribe(broker, ARCHIVE);
     for (const n of [1, 2, 3]) broker.publish(chat('lobby', n));
     await eventually(() => flow.routes()[0]?.received === 3);
     await flow.stop(10_000);
     expect(bodies(got)).toEqual([1, 2, 3]);
     expect(flow.routes()[0]).toMatchObject({ delivered: 3, lost: 0 });
+  });
+});
+
+describe('limits.hops', () => {
+  const marked = (hops: number) => ({ ...chat('lobby', hops), properties: new Map([['bridge_hops', hops]]) });
+
+  it('keeps a message that has passed as many bridges as a dead letter, and says so in numbers', async () => {
+    const broker = new MemoryBroker();
+    const to = [destination('queue', 'archive'), destination('topic', 'rooms')];
+    const flow = await start(broker, { limits: { hops: 2 }, to });
+    const got = await subscribe(broker, ARCHIVE);
+    const dead = await subscribe(broker, { kind: 'queue', name: 'bridge.dead-letter' });
+    for (const hops of [0, 1, 2, 3]) broker.publish(marked(hops));
+    await eventually(() => flow.routes()[0]?.deadLettered === 2);
+    expect(bodies(got)).toEqual([0, 1]);
+    expect(
+      dead.map(({ properties }) => [properties.get('bridge_hops'), properties.get('bridge_reason')]),
+    ).toEqual([
+      [2, 'loop-detected'],
+      [3, 'loop-detected'],
+    ]);
+    expect(dead[0]?.properties.get('bridge_error')).toContain('limits.hops');
+    expect(flow.routes()[0]?.deadLetterReasons).toEqual({ 'loop-detected': 2 });
+  });
+
+  it('is nothing to a message that the rule does not want', async () => {
+    const broker = new MemoryBroker();
+    const flow = await start(broker, { limits: { hops: 2 }, where: parseExpression('body == 5') });
+    broker.publish(marked(4));
+    await eventually(() => flow.routes()[0]?.filtered === 1);
+    expect(flow.routes()[0]).toMatchObject({ deadLettered: 0, deadLetterReasons: {} });
   });
 });
 
@@ -279,7 +310,7 @@ describe('copyProperties', () => {
     broker.publish({ ...chat('lobby', {}), properties });
     const [message] = await eventually(() => (got.length > 0 ? got : undefined));
     // `body.from` has no value for this message, and what the sender says of it must not stand in for it.
-    expect(Object.fromEntries(message?.properties ?? [])).toEqual({ room: 'lobby', n: 7 });
+    expect(Object.fromEntries(message?.properties ?? [])).toEqual({ room: 'lobby', n: 7, bridge_hops: 1 });
   });
 });
 

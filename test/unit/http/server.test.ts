@@ -35,6 +35,7 @@ const RUNNING: BridgeStatus = {
       filtered: 0,
       retried: 0,
       deadLettered: 0,
+      deadLetterReasons: {},
       inFlight: 1,
       oldestInFlightSeconds: 0,
     },
