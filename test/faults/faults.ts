@@ -290,4 +290,17 @@ export const FAULTS = {
   'the name of the broker does not resolve at first': unresolved,
 } as const satisfies Record<string, Fault>;
 
+/** Each once, and over within seconds: for runs of many. */
+export const SINGLE_FAULTS = {
+  'bridge killed': killBridge,
+  'bridge terminated': (run) => terminate(run),
+  'broker killed': killBroker,
+  'broker stopped': stopBroker,
+  'connections cut': cut,
+  'cut within a frame': cutInAFrame,
+  'source cut off before the acknowledgement': cutBeforeAck,
+  'half closed': halfClose,
+  '500 ms late': delay,
+} as const satisfies Record<string, Fault>;
+
 export type FaultName = keyof typeof FAULTS;

@@ -25,20 +25,31 @@ export interface Production {
   readonly to: Address;
   readonly ledger: Ledger;
   readonly count: number;
+  /** Messages a second at most; without it as fast as the broker acknowledges. */
+  readonly rate?: number;
 }
 
 /** Milliseconds between attempts to reach a broker that is gone, and after which a run is given up. */
 const AGAIN = 100;
 const LIMIT = 180_000;
 
+/** Milliseconds since the epoch at which message `n` is due; what a broker that was gone has kept back is due at once. */
+type Schedule = (n: number) => number;
+
+const everyNth = (rate: number | undefined): Schedule => {
+  const begin = Date.now();
+  return (n) => (rate === undefined ? 0 : begin + (n * 1_000) / rate);
+};
+
 /**
  * Gives `count` messages to a broker, whatever becomes of it meanwhile: what has no answer when the connection ends is not sent
  * again. A room has one on its way at a time: Artemis mixes up more, and so the order of what was acknowledged is beyond doubt.
  */
 export async function produce(production: Production, stop: AbortSignal): Promise<void> {
-  const { ledger, count } = production;
+  const { ledger, count, rate } = production;
+  const due = everyNth(rate);
   const next = Array.from({ length: ledger.rooms }, (_, room) => room);
-  const end = Date.now() + LIMIT;
+  const end = Math.max(Date.now(), due(count)) + LIMIT;
   const isDone = () => stop.aborted || next.every((n) => n >= count);
   while (!isDone()) {
     if (Date.now() > end) throw new Error(`${production.to.name}: not everything sent within ${LIMIT} ms`);
@@ -53,6 +64,9 @@ export async function produce(production: Production, stop: AbortSignal): Promis
     });
     const room = async (index: number) => {
       for (let n = next[index] ?? count; n < count && !over && !stop.aborted; n += ledger.rooms) {
+        const early = due(n) - Date.now();
+        if (early > 0) await delay(early);
+        if (over || stop.aborted) return;
         next[index] = n + ledger.rooms;
         ledger.attempt(n);
         const acknowledged = await Promise.race([

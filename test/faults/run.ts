@@ -32,6 +32,8 @@ export interface RunOptions {
   readonly readVia?: 'amqp' | 'stomp';
   readonly writeVia?: 'amqp' | 'stomp';
   readonly count?: number;
+  /** Messages a second at most. */
+  readonly rate?: number;
   readonly seed: number;
 }
 
@@ -105,7 +107,7 @@ export class Run {
 
   async #start(): Promise<void> {
     const { broker, id } = this;
-    const { direction } = this.options;
+    const { direction, rate } = this.options;
     this.#folder = await mkdtemp(join(tmpdir(), 'bridge-faults-'));
     this.#port = await freePort();
     for (const protocol of [this.from, this.to])
@@ -128,7 +130,14 @@ export class Run {
     const via = broker.type === 'activemq' ? 'stomp' : 'amqp';
     const name = from === 'mqtt' ? `${id}/in` : `${id}.in`;
     this.#produced = produce(
-      { broker, via, to: { kind: from, name }, ledger: this.#ledger, count: this.count },
+      {
+        broker,
+        via,
+        to: { kind: from, name },
+        ledger: this.#ledger,
+        count: this.count,
+        ...(rate === undefined ? {} : { rate }),
+      },
       this.#stop.signal,
     );
     this.#produced.catch(() => undefined);
@@ -212,6 +221,11 @@ http: { port: ${httpPort} }
     await eventually(async () => (await this.health()).ready, PATIENCE).catch(async (cause: unknown) => {
       throw new Error(`the bridge is not ready: ${this.bridge?.output.slice(-3_000)}`, { cause });
     });
+  }
+
+  /** Resolves when everything is sent. */
+  get produced(): Promise<void> | undefined {
+    return this.#produced;
   }
 
   async delivered(): Promise<number> {

@@ -71,6 +71,10 @@ export class CommandLine {
     });
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   /** Both streams, as far as they have come. */
   get output(): string {
     return this.#out;
