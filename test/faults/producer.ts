@@ -24,22 +24,27 @@ export interface Production {
   /** Of MQTT: the first levels, the room comes behind. */
   readonly to: Address;
   readonly ledger: Ledger;
+  /** As fast as they are acknowledged; then slowly on, until `enough`. */
   readonly count: number;
+  readonly enough: AbortSignal;
 }
 
 /** Milliseconds between attempts to reach a broker that is gone, and after which a run is given up. */
 const AGAIN = 100;
-const LIMIT = 180_000;
+const LIMIT = 240_000;
+/** Milliseconds between two messages of a room beyond `count`: so that there is something to deliver until the last fault is over. */
+const SLOWLY = 250;
 
 /**
- * Gives `count` messages to a broker, whatever becomes of it meanwhile: what has no answer when the connection ends is not sent
+ * Gives at least `count` messages to a broker, whatever becomes of it meanwhile: what has no answer when the connection ends is not sent
  * again. A room has one on its way at a time: Artemis mixes up more, and so the order of what was acknowledged is beyond doubt.
  */
 export async function produce(production: Production, stop: AbortSignal): Promise<void> {
-  const { ledger, count } = production;
+  const { ledger, count, enough } = production;
   const next = Array.from({ length: ledger.rooms }, (_, room) => room);
   const end = Date.now() + LIMIT;
-  const isDone = () => stop.aborted || next.every((n) => n >= count);
+  const isWanted = (n: number) => !stop.aborted && (n < count || !enough.aborted);
+  const isDone = () => !next.some(isWanted);
   while (!isDone()) {
     if (Date.now() > end) throw new Error(`${production.to.name}: not everything sent within ${LIMIT} ms`);
     const outlet = await open(production).catch(() => undefined);
@@ -52,7 +57,8 @@ export async function produce(production: Production, stop: AbortSignal): Promis
       over = true;
     });
     const room = async (index: number) => {
-      for (let n = next[index] ?? count; n < count && !over && !stop.aborted; n += ledger.rooms) {
+      for (let n = next[index] ?? count; isWanted(n) && !over; n += ledger.rooms) {
+        if (n >= count) await delay(SLOWLY);
         next[index] = n + ledger.rooms;
         ledger.attempt(n);
         const acknowledged = await Promise.race([

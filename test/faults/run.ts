@@ -55,6 +55,8 @@ export class Run {
   readonly #handedOver = new HandedOver();
   readonly #proxies = new Map<Protocol, FaultProxy>();
   readonly #stop = new AbortController();
+  /** Aborted when the faults are over. */
+  readonly #enough = new AbortController();
   readonly #started = performance.now();
   readonly #others: CommandLine[] = [];
   #collector: Collector | undefined;
@@ -128,7 +130,14 @@ export class Run {
     const via = broker.type === 'activemq' ? 'stomp' : 'amqp';
     const name = from === 'mqtt' ? `${id}/in` : `${id}.in`;
     this.#produced = produce(
-      { broker, via, to: { kind: from, name }, ledger: this.#ledger, count: this.count },
+      {
+        broker,
+        via,
+        to: { kind: from, name },
+        ledger: this.#ledger,
+        count: this.count,
+        enough: this.#enough.signal,
+      },
       this.#stop.signal,
     );
     this.#produced.catch(() => undefined);
@@ -235,6 +244,7 @@ http: { port: ${httpPort} }
   async account(): Promise<Account> {
     if (this.#collector === undefined) throw new Error('not started');
     for (const proxy of this.proxies) proxy.heal();
+    this.#enough.abort();
     await this.#produced;
     const produced = performance.now();
     await this.#collector.readUntilAll(this.#ledger.acknowledged);
