@@ -24,14 +24,18 @@ export interface Production {
   /** Of MQTT: the first levels, the room comes behind. */
   readonly to: Address;
   readonly ledger: Ledger;
+  /** As fast as they are acknowledged; then slowly on, until `enough`. */
   readonly count: number;
   /** Messages a second at most; without it as fast as the broker acknowledges. */
   readonly rate?: number;
+  readonly enough: AbortSignal;
 }
 
 /** Milliseconds between attempts to reach a broker that is gone, and after which a run is given up. */
 const AGAIN = 100;
-const LIMIT = 180_000;
+const LIMIT = 240_000;
+/** Milliseconds between two messages of a room beyond `count`: so that there is something to deliver until the last fault is over. */
+const SLOWLY = 250;
 
 /** Milliseconds since the epoch at which message `n` is due; what a broker that was gone has kept back is due at once. */
 type Schedule = (n: number) => number;
@@ -42,15 +46,16 @@ const everyNth = (rate: number | undefined): Schedule => {
 };
 
 /**
- * Gives `count` messages to a broker, whatever becomes of it meanwhile: what has no answer when the connection ends is not sent
+ * Gives at least `count` messages to a broker, whatever becomes of it meanwhile: what has no answer when the connection ends is not sent
  * again. A room has one on its way at a time: Artemis mixes up more, and so the order of what was acknowledged is beyond doubt.
  */
 export async function produce(production: Production, stop: AbortSignal): Promise<void> {
-  const { ledger, count, rate } = production;
+  const { ledger, count, rate, enough } = production;
   const due = everyNth(rate);
   const next = Array.from({ length: ledger.rooms }, (_, room) => room);
   const end = Math.max(Date.now(), due(count)) + LIMIT;
-  const isDone = () => stop.aborted || next.every((n) => n >= count);
+  const isWanted = (n: number) => !stop.aborted && (n < count || !enough.aborted);
+  const isDone = () => !next.some(isWanted);
   while (!isDone()) {
     if (Date.now() > end) throw new Error(`${production.to.name}: not everything sent within ${LIMIT} ms`);
     const outlet = await open(production).catch(() => undefined);
@@ -63,10 +68,10 @@ export async function produce(production: Production, stop: AbortSignal): Promis
       over = true;
     });
     const room = async (index: number) => {
-      for (let n = next[index] ?? count; n < count && !over && !stop.aborted; n += ledger.rooms) {
-        const early = due(n) - Date.now();
+      for (let n = next[index] ?? count; isWanted(n) && !over; n += ledger.rooms) {
+        const early = n < count ? due(n) - Date.now() : SLOWLY;
         if (early > 0) await delay(early);
-        if (over || stop.aborted) return;
+        if (over || !isWanted(n)) return;
         next[index] = n + ledger.rooms;
         ledger.attempt(n);
         const acknowledged = await Promise.race([

@@ -57,6 +57,8 @@ export class Run {
   readonly #handedOver = new HandedOver();
   readonly #proxies = new Map<Protocol, FaultProxy>();
   readonly #stop = new AbortController();
+  /** Aborted when the faults are over. */
+  readonly #enough = new AbortController();
   readonly #started = performance.now();
   readonly #others: CommandLine[] = [];
   #collector: Collector | undefined;
@@ -137,6 +139,7 @@ export class Run {
         ledger: this.#ledger,
         count: this.count,
         ...(rate === undefined ? {} : { rate }),
+        enough: this.#enough.signal,
       },
       this.#stop.signal,
     );
@@ -223,11 +226,6 @@ http: { port: ${httpPort} }
     });
   }
 
-  /** Resolves when everything is sent. */
-  get produced(): Promise<void> | undefined {
-    return this.#produced;
-  }
-
   async delivered(): Promise<number> {
     return (await this.health()).routes[0]?.delivered ?? 0;
   }
@@ -249,6 +247,7 @@ http: { port: ${httpPort} }
   async account(): Promise<Account> {
     if (this.#collector === undefined) throw new Error('not started');
     for (const proxy of this.proxies) proxy.heal();
+    this.#enough.abort();
     await this.#produced;
     const produced = performance.now();
     await this.#collector.readUntilAll(this.#ledger.acknowledged);

@@ -47,10 +47,10 @@ export async function soak(broker: TestBroker, options: SoakOptions): Promise<So
       faults++;
       say(`${began} s: ${name}, at work again at ${elapsed()} s; ${memory.at(-1) ?? 0} MiB`);
     }
-    await run.produced;
+    const account = await run.account();
     over.abort();
     await watching;
-    return { account: await run.account(), mayComeTwice, faults, memory };
+    return { account, mayComeTwice, faults, memory };
   } finally {
     over.abort();
     await run.end();
