@@ -6,6 +6,7 @@ import { CONNECT, endpointOf } from './endpoints.js';
 import { BridgeError } from './errors.js';
 import { Flow, type FlowRoute } from './flow/flow.js';
 import { Lanes } from './flow/lanes.js';
+import type { Tails } from './flow/tails.js';
 import type { Log } from './observability/log.js';
 import {
   brokerNamed,
@@ -32,6 +33,8 @@ export interface Bridge {
   /** Takes nothing more, settles what is in flight for at most `deadline` ms, closes every connection. */
   stop(deadline: number): Promise<void>;
   status(): BridgeStatus;
+  /** Those that it follows now. */
+  rules(): Config;
 }
 
 /** One source session, as it runs. */
@@ -40,8 +43,8 @@ interface Session {
   readonly flow: Flow;
 }
 
-/** Wires a Config to connectors and flows. The only part that knows everything. */
-export function createBridge(config: Config, log: Log): Bridge {
+/** Wires a Config to connectors and flows. The only part that knows everything. `tails`: for messages that somebody may watch. */
+export function createBridge(config: Config, log: Log, tails?: Tails): Bridge {
   const startedAt = new Date().toISOString();
   let rules = config;
   let sessions = new Map<string, Session>();
@@ -52,7 +55,7 @@ export function createBridge(config: Config, log: Log): Bridge {
   /** What the durable sessions of rules that are gone may be subscribed to, in case they come back. Each took a reload to get here. */
   const abandoned = new Map<string, readonly MqttSubscription[]>();
   for (const [name, routes] of sessionsOf(config, exchanges))
-    sessions.set(name, createSession(name, routes, { config, log, former: [] }));
+    sessions.set(name, createSession(name, routes, { config, log, tails, former: [] }));
 
   const change = async (next: Config, deadline: number): Promise<RouteChanges> => {
     if (isStopping())
@@ -72,7 +75,7 @@ export function createBridge(config: Config, log: Log): Bridge {
     const coming = new Map<string, Session>();
     for (const [name, routes] of wanted) {
       const former = sessions.get(name)?.flow.mayBeSubscribedTo() ?? abandoned.get(name) ?? [];
-      coming.set(name, kept.get(name) ?? createSession(name, routes, { config: next, log, former }));
+      coming.set(name, kept.get(name) ?? createSession(name, routes, { config: next, log, tails, former }));
     }
     await Promise.all(ending.map(([, { flow }]) => flow.stop(deadline)));
     if (isStopping()) return changes;
@@ -96,6 +99,7 @@ export function createBridge(config: Config, log: Log): Bridge {
       working = changing.catch(() => undefined);
       return changing;
     },
+    rules: () => rules,
     async stop(deadline) {
       state = 'draining';
       await Promise.all([...sessions.values()].map(({ flow }) => flow.stop(deadline)));
@@ -123,6 +127,7 @@ export function createBridge(config: Config, log: Log): Bridge {
 interface SessionContext {
   readonly config: Config;
   readonly log: Log;
+  readonly tails: Tails | undefined;
   /** What the session was subscribed to under other rules. */
   readonly former: readonly MqttSubscription[];
 }
@@ -134,7 +139,11 @@ function createSession(name: string, routes: SessionRoutes, context: SessionCont
   };
 }
 
-function createFlow(name: string, routes: SessionRoutes, { config, log, former }: SessionContext): Flow {
+function createFlow(
+  name: string,
+  routes: SessionRoutes,
+  { config, log, tails, former }: SessionContext,
+): Flow {
   const pool = new Map<string, Lanes>();
   const lanesFor = ({ broker, via }: { broker: string; via: Protocol }, count?: number): Lanes => {
     const key = `${broker} over ${via}`;
@@ -185,6 +194,7 @@ function createFlow(name: string, routes: SessionRoutes, { config, log, former }
     lanes: [...pool.values()],
     former,
     log,
+    ...(tails === undefined ? {} : { tails }),
   });
   return flow;
 }

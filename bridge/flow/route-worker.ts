@@ -11,6 +11,7 @@ import { type Arrival, bodySize } from './mapping.js';
 import { Pacer } from './pacer.js';
 import type { Plan, PlannedSend, Planner } from './plan.js';
 import { RecentKeys } from './recent-keys.js';
+import type { Tails } from './tails.js';
 
 /** Milliseconds before a dead letter that was refused is tried again; the wait doubles: it may cost the lane its connection. */
 const DEAD_LETTER_RETRY = { initial: 5_000, max: 300_000 };
@@ -78,6 +79,7 @@ export class RouteWorker {
   constructor(
     readonly route: FlowRoute,
     readonly log: Log,
+    readonly tails?: Tails,
   ) {
     const { rate } = route.config.limits;
     this.#pacer = rate === undefined ? undefined : new Pacer(rate);
@@ -116,6 +118,7 @@ export class RouteWorker {
   async deliver(message: Message, captures: ReadonlyMap<string, string>, arrival: Arrival): Promise<boolean> {
     this.#counters.received++;
     this.#counters.inFlight++;
+    this.tails?.note(this.route.config.name, message);
     try {
       return await this.#pass(message, captures, arrival);
     } finally {
