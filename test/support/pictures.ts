@@ -9,18 +9,18 @@ const PHONE = { width: 390, height: 720 };
  * Takes pictures of a page, light and dark, wide and as on a phone, when CHAT_PAGE_PICTURES names a folder for
  * them; the documentation shows the light wide one. Without it nothing happens.
  */
-export async function takePictures(page: Page): Promise<void> {
+export async function takePictures(page: Page, what = 'chat-page', desktop = DESKTOP): Promise<void> {
   const folder = process.env.CHAT_PAGE_PICTURES;
   if (folder === undefined) return;
   await mkdir(folder, { recursive: true });
   const take = (name: string) =>
     page.screenshot({ path: join(folder, `${name}.png`), animations: 'disabled' });
-  await page.setViewportSize(DESKTOP);
-  await take('chat-page');
+  await page.setViewportSize(desktop);
+  await take(what);
   await page.emulateMedia({ colorScheme: 'dark' });
-  await take('chat-page-dark');
+  await take(`${what}-dark`);
   await page.setViewportSize(PHONE);
-  await take('chat-page-phone-dark');
+  await take(`${what}-phone-dark`);
   await page.emulateMedia({ colorScheme: 'light' });
-  await take('chat-page-phone');
+  await take(`${what}-phone`);
 }
