@@ -1,5 +1,13 @@
 import type { Problem } from '../observability/recent-problems.js';
-import type { BridgeStatus, ConnectionStatus, Reason, RouteEnds, RouteStatus, Topology } from '../status.js';
+import type {
+  BridgeStatus,
+  ConnectionStatus,
+  Reason,
+  ReloadOutcome,
+  RouteEnds,
+  RouteStatus,
+  Topology,
+} from '../status.js';
 import { isReady, reasonsOf } from './reasons.js';
 
 /** All that the dashboard draws, in one answer; it asks for it each second. */
@@ -13,7 +21,7 @@ export interface Overview {
   readonly reasons: readonly string[];
   readonly brokers: readonly BrokerOverview[];
   readonly routes: readonly (RouteStatus & Partial<RouteEnds>)[];
-  readonly lastReload?: BridgeStatus['lastReload'];
+  readonly lastReload?: ReloadOutcome;
   /** The latest first. */
   readonly problems: readonly Problem[];
   readonly admin: AdminState;

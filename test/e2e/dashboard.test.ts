@@ -132,7 +132,7 @@ http:
     }
   }
 
-  const big = (text: string) => `${text} ${'and so on '.repeat(40)}`;
+  const big = (text: string) => `${text} ${'beans, peas, leeks, carrots, '.repeat(12)}`;
 
   it('shows brokers, routes with live rates, and its picture and table, to everybody', async () => {
     const page = await open(url);
@@ -250,8 +250,9 @@ http:
       await page.locator('.pill[data-route="telemetry"] .pill-rate').getByText(/^\d\d/).waitFor();
       // A line through the last seconds, not just a point.
       const line = page.locator('.spark-line').first();
-      await eventually(async () => ((await line.getAttribute('d')) ?? '').split('L').length > 20);
-      await takePictures(page, 'dashboard', { width: 1280, height: 1010 });
+      const ready = () =>
+        eventually(async () => ((await line.getAttribute('d')) ?? '').split('L').length > 20);
+      await takePictures(page, 'dashboard', { desktop: { width: 1280, height: 1060 }, ready });
       expect(await barriers(page)).toEqual([]);
       await page.emulateMedia({ colorScheme: 'dark' });
       expect(await barriers(page)).toEqual([]);

@@ -2,7 +2,7 @@ import { byId, make } from '../view/element.js';
 import { keyedList, type Shown, setText } from '../view/keyed.js';
 import { icon, setIcon } from '../view/svg.js';
 import type { Broker } from './answers.js';
-import { durationText, PRODUCTS, PROTOCOLS, plural } from './words.js';
+import { durationText, PRODUCTS, PROTOCOLS } from './words.js';
 
 /** A card for each broker: what it is, how its connections are, and since when. */
 export function brokerView(): (brokers: readonly Broker[]) => void {
@@ -35,10 +35,16 @@ function card({ name }: Broker): Shown<Broker> {
   const sign = icon('up');
   const state = make('span', 'broker-state');
   const product = make('span', 'quiet');
-  const detail = make('p', 'broker-detail');
+  const detail = make('span', 'broker-detail');
   const reason = make('p', 'broker-reason');
-  const head = make('div', 'broker-head', make('strong', 'broker-name', name), product);
-  const element = make('li', 'broker', head, make('p', 'broker-line', sign, state), detail, reason);
+  const element = make(
+    'li',
+    'broker',
+    make('p', 'broker-head', make('strong', 'broker-name', name), product),
+    make('p', 'broker-line', sign, state),
+    make('p', '', detail),
+    reason,
+  );
   return {
     element,
     update(broker) {
@@ -54,13 +60,9 @@ function card({ name }: Broker): Shown<Broker> {
       setText(product, PRODUCTS[type]);
       setText(
         detail,
-        protocols
-          .map(({ protocol, connections, up }) => {
-            const count =
-              up === connections ? plural(connections, 'connection') : `${up} of ${connections} up`;
-            return `${PROTOCOLS[protocol]} ${count}`;
-          })
-          .join(' · '),
+        protocols.length === 0
+          ? ''
+          : `Connections: ${protocols.map((one) => `${PROTOCOLS[one.protocol]} ${upOf(one)}`).join(', ')}`,
       );
       const tried = attempts > 1 ? ` (${attempts} attempts so far)` : '';
       setText(reason, broker.reason === undefined ? '' : broker.reason.message + tried);
@@ -68,3 +70,7 @@ function card({ name }: Broker): Shown<Broker> {
     },
   };
 }
+
+/** `4`, or `1 of 4 up`. */
+const upOf = ({ connections, up }: Broker['protocols'][number]) =>
+  up === connections ? String(up) : `${up} of ${connections} up`;

@@ -21,6 +21,8 @@ import { countText, endText, KINDS, PRODUCTS, plural, rateText } from './words.j
 export const MOST_DRAWN = 60;
 /** From so many on their rows are low. */
 const MANY = 9;
+/** Pixels between the frame of a broker and its places. */
+const INSET = 8;
 /** Where the columns end and begin, in parts of the width. */
 const X = { sourceEnd: 0.3, routeStart: 0.385, routeEnd: 0.615, targetStart: 0.7 };
 
@@ -102,8 +104,8 @@ function drawnWire(
   rates: Rates,
   width: number,
 ): DrawnWire {
-  const start = (side === 'in' ? X.sourceEnd : X.routeEnd) * width;
-  const end = (side === 'in' ? X.routeStart : X.targetStart) * width;
+  const start = side === 'in' ? X.sourceEnd * width - INSET : X.routeEnd * width;
+  const end = side === 'in' ? X.routeStart * width : X.targetStart * width + INSET;
   const bend = (end - start) / 2;
   const rate = rates.of(name)[side === 'in' ? 'received' : 'delivered'];
   return {
@@ -124,7 +126,7 @@ function wireElement(): Shown<DrawnWire> {
     update({ path, width, speed, state }) {
       setAttributes(element, { 'data-state': state, 'data-speed': speed });
       setAttributes(line, { d: path, 'stroke-width': width.toFixed(1) });
-      setAttributes(dots, { d: path, 'stroke-width': Math.max(2.5, width * 0.55).toFixed(1) });
+      setAttributes(dots, { d: path, 'stroke-width': Math.max(3.2, width * 0.7).toFixed(1) });
     },
   };
 }
