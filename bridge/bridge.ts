@@ -9,6 +9,7 @@ import { BridgeError } from './errors.js';
 import { EchoLedger, EchoReader } from './flow/echo-ledger.js';
 import { Flow, type FlowRoute } from './flow/flow.js';
 import { Lanes } from './flow/lanes.js';
+import type { Tails } from './flow/tails.js';
 import type { Log } from './observability/log.js';
 import {
   brokerNamed,
@@ -35,6 +36,8 @@ export interface Bridge {
   /** Takes nothing more, settles what is in flight for at most `deadline` ms, closes every connection. */
   stop(deadline: number): Promise<void>;
   status(): BridgeStatus;
+  /** Those that it follows now. */
+  rules(): Config;
 }
 
 /** One source session, as it runs. */
@@ -43,8 +46,8 @@ interface Session {
   readonly flow: Flow;
 }
 
-/** Wires a Config to connectors and flows. The only part that knows everything. */
-export function createBridge(config: Config, log: Log): Bridge {
+/** Wires a Config to connectors and flows. The only part that knows everything. `tails`: for messages that somebody may watch. */
+export function createBridge(config: Config, log: Log, tails?: Tails): Bridge {
   const startedAt = new Date().toISOString();
   let rules = config;
   let sessions = new Map<string, Session>();
@@ -58,7 +61,7 @@ export function createBridge(config: Config, log: Log): Bridge {
   const first = sessionsOf(config, exchanges);
   echoes.follow(echoPathsOf(config, first));
   for (const [name, routes] of first)
-    sessions.set(name, createSession(name, routes, { config, log, echoes, former: [] }));
+    sessions.set(name, createSession(name, routes, { config, log, echoes, tails, former: [] }));
 
   const change = async (next: Config, deadline: number): Promise<RouteChanges> => {
     if (isStopping())
@@ -78,7 +81,8 @@ export function createBridge(config: Config, log: Log): Bridge {
     const coming = new Map<string, Session>();
     for (const [name, routes] of wanted) {
       const former = sessions.get(name)?.flow.mayBeSubscribedTo() ?? abandoned.get(name) ?? [];
-      coming.set(name, kept.get(name) ?? createSession(name, routes, { config: next, log, echoes, former }));
+      const context = { config: next, log, echoes, tails, former };
+      coming.set(name, kept.get(name) ?? createSession(name, routes, context));
     }
     const echoPaths = echoPathsOf(next, wanted);
     await Promise.all(ending.map(([, { flow }]) => flow.stop(deadline)));
@@ -104,6 +108,7 @@ export function createBridge(config: Config, log: Log): Bridge {
       working = changing.catch(() => undefined);
       return changing;
     },
+    rules: () => rules,
     async stop(deadline) {
       state = 'draining';
       await Promise.all([...sessions.values()].map(({ flow }) => flow.stop(deadline)));
@@ -132,6 +137,7 @@ interface SessionContext {
   readonly config: Config;
   readonly log: Log;
   readonly echoes: EchoLedger;
+  readonly tails: Tails | undefined;
   /** What the session was subscribed to under other rules. */
   readonly former: readonly MqttSubscription[];
 }
@@ -144,7 +150,7 @@ function createSession(name: string, routes: SessionRoutes, context: SessionCont
 }
 
 function createFlow(name: string, routes: SessionRoutes, context: SessionContext): Flow {
-  const { config, log, echoes, former } = context;
+  const { config, log, echoes, tails, former } = context;
   const pool = new Map<string, Lanes>();
   const lanesFor = ({ broker, via }: { broker: string; via: Protocol }, count?: number): Lanes => {
     const key = `${broker} over ${via}`;
@@ -201,6 +207,7 @@ function createFlow(name: string, routes: SessionRoutes, context: SessionContext
     echoes: new EchoReader(echoes, name),
     former,
     log,
+    ...(tails === undefined ? {} : { tails }),
   });
   return flow;
 }

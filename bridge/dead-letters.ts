@@ -13,6 +13,8 @@ import { brokerNamed, destinationName, duplicateNamespace } from './sessions.js'
 
 /** Which dead letters; without anything all of them. */
 export interface DeadLetterFilter {
+  /** One alone. */
+  readonly id?: string;
   readonly route?: string;
   readonly reason?: string;
 }
@@ -64,18 +66,72 @@ export async function listDeadLetters(
   stop: AbortSignal,
 ): Promise<DeadLetter[]> {
   const all: DeadLetter[] = [];
-  for (const place of deadLetterQueues(config)) {
-    const reader = await openReader(config, place, filter, { browse: true }, stop);
-    try {
-      for (const { message } of await reader.take(limit)) {
-        const letter = readDeadLetter(message);
-        if (letter !== undefined) all.push(letter);
-      }
-    } finally {
-      await reader.close();
-    }
-  }
+  for (const place of deadLetterQueues(config))
+    all.push(...(await listQueue(config, place, filter, limit, stop)));
   return all;
+}
+
+async function listQueue(
+  config: Config,
+  place: Place,
+  filter: DeadLetterFilter,
+  limit: number,
+  stop: AbortSignal,
+): Promise<DeadLetter[]> {
+  const reader = await openReader(config, place, filter, { browse: true }, stop);
+  try {
+    const found = await reader.take(limit);
+    return found.flatMap(({ message }) => readDeadLetter(message) ?? []);
+  } finally {
+    await reader.close();
+  }
+}
+
+/** A look at the dead-letter queues, those that can be looked at now. */
+export interface DeadLetterSurvey {
+  /** Up to the limit of each queue, oldest first. */
+  readonly letters: readonly DeadLetter[];
+  /** True when a queue may hold more than that. */
+  readonly more: boolean;
+  readonly unread: readonly { readonly broker: string; readonly queue: string; readonly reason: string }[];
+}
+
+/** What can be done about the dead letters of a running bridge. */
+export interface DeadLetterVerbs {
+  survey(filter: DeadLetterFilter, limit: number, stop: AbortSignal): Promise<DeadLetterSurvey>;
+  /** See `replayDeadLetters`. */
+  replay: Verb;
+  /** See `dropDeadLetters`. */
+  drop: Verb;
+}
+
+export type Verb = (
+  filter: DeadLetterFilter,
+  onHandled: (handled: Handled) => void,
+  stop: AbortSignal,
+) => Promise<Completeness>;
+
+/** `rules`: as they are when something is asked for. */
+export function deadLetterVerbs(rules: () => Config): DeadLetterVerbs {
+  return {
+    async survey(filter, limit, stop) {
+      const config = rules();
+      const letters: DeadLetter[] = [];
+      const unread: DeadLetterSurvey['unread'][number][] = [];
+      let more = false;
+      for (const place of deadLetterQueues(config))
+        try {
+          const found = await listQueue(config, place, filter, limit, stop);
+          letters.push(...found);
+          if (found.length >= limit) more = true;
+        } catch (error) {
+          unread.push({ ...place, reason: asBridgeError(error, 'connection-failed').message });
+        }
+      return { letters, more, unread };
+    },
+    replay: (filter, onHandled, stop) => replayDeadLetters(rules(), filter, onHandled, stop),
+    drop: (filter, onHandled, stop) => dropDeadLetters(rules(), filter, onHandled, stop),
+  };
 }
 
 /**
@@ -250,11 +306,12 @@ async function openReader(
 }
 
 /** Only dead letters of a bridge: others may use the queue too. */
-function selectorFor({ route, reason }: DeadLetterFilter): string {
+function selectorFor({ id, route, reason }: DeadLetterFilter): string {
   const text = (value: string) => `'${value.replaceAll("'", "''")}'`;
   return [
     route === undefined ? 'bridge_route IS NOT NULL' : `bridge_route = ${text(route)}`,
     ...(reason === undefined ? [] : [`bridge_reason = ${text(reason)}`]),
+    ...(id === undefined ? [] : [`bridge_id = ${text(id)}`]),
   ].join(' AND ');
 }
 

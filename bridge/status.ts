@@ -1,5 +1,6 @@
-import type { Protocol } from './connectors/connector.js';
+import type { BrokerType, Protocol } from './connectors/connector.js';
 import type { ErrorCode } from './errors.js';
+import type { AddressKind } from './message/address.js';
 
 /** What the bridge says of itself to health, dashboard and tests. Plain data, no secrets, cheap to make. */
 
@@ -78,3 +79,27 @@ export type ReloadOutcome =
     }
   /** The old rules go on. */
   | { readonly ok: false; readonly at: string; readonly problems: readonly string[] };
+
+/** What the rules join, as they are now: the map on which `BridgeStatus` tells what happens. */
+export interface Topology {
+  readonly brokers: readonly { readonly name: string; readonly type: BrokerType }[];
+  /** By the names that `BridgeStatus.routes` has. */
+  readonly routes: readonly RouteEnds[];
+}
+
+export interface RouteEnds {
+  readonly name: string;
+  readonly from: RouteEnd;
+  readonly to: readonly RouteEnd[];
+  /** Where its dead letters go. */
+  readonly deadLetter: RouteEnd;
+}
+
+/** Where a route reads or writes, as its rule has it. */
+export interface RouteEnd {
+  readonly broker: string;
+  readonly protocol: Protocol;
+  readonly kind: AddressKind;
+  /** A name with its captures and holes, for example `chat/{room}/messages`. */
+  readonly name: string;
+}

@@ -1,6 +1,7 @@
 import { unwatchFile, watchFile } from 'node:fs';
 import type { Bridge } from '../bridge.js';
 import type { Config } from '../config/config.js';
+import { fingerprint } from '../config/fingerprint.js';
 import { type Diagnostic, formatDiagnostic, loadConfig } from '../config/load.js';
 import { asBridgeError } from '../errors.js';
 import type { Log } from '../observability/log.js';
@@ -74,7 +75,7 @@ async function attempt(
     if (!loaded.ok) return refused(loaded.diagnostics.map(line));
     for (const warning of loaded.warnings) log.warn('mapping.warning', { text: line(warning) });
     const changes = await bridge.reload(loaded.config, DRAIN);
-    const httpDiffers = JSON.stringify(loaded.config.http) !== JSON.stringify(started.http);
+    const httpDiffers = fingerprint(loaded.config.http) !== fingerprint(started.http);
     return { ok: true, at, changes, notes: httpDiffers ? ['"http" takes effect at the next start'] : [] };
   } catch (error) {
     return refused([asBridgeError(error, 'configuration-invalid').message]);

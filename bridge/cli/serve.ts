@@ -1,8 +1,13 @@
-import { createBridge } from '../bridge.js';
+import { type Bridge, createBridge } from '../bridge.js';
 import type { Config } from '../config/config.js';
+import { deadLetterVerbs } from '../dead-letters.js';
+import { Tails } from '../flow/tails.js';
+import type { Dashboard } from '../http/dashboard-api.js';
 import { type HttpServer, startHttp } from '../http/server.js';
 import type { Log } from '../observability/log.js';
+import { RecentProblems } from '../observability/recent-problems.js';
 import type { BridgeStatus } from '../status.js';
+import { topologyOf } from '../topology.js';
 import { createReloader, type MappingSource, type Reloader } from './reload.js';
 
 /** A bridge with its health page, at work. */
@@ -22,8 +27,11 @@ const HTTP_CLOSE = 500;
  * Starts both, and follows the file that the rules came from. Resolves while the bridge is still connecting.
  * @throws BridgeError missing-prerequisite when the HTTP port is taken; nothing is left running then
  */
-export async function serve(config: Config, source: MappingSource, log: Log): Promise<Serving> {
-  const bridge = createBridge(config, log);
+export async function serve(config: Config, source: MappingSource, processLog: Log): Promise<Serving> {
+  const problems = new RecentProblems();
+  const log = problems.alsoFor(processLog);
+  const tails = config.http.admin?.tail === true ? new Tails() : undefined;
+  const bridge = createBridge(config, log, tails);
   const reloader = createReloader(source, bridge, config, log);
   const status = (): BridgeStatus => {
     const { last } = reloader;
@@ -31,7 +39,13 @@ export async function serve(config: Config, source: MappingSource, log: Log): Pr
   };
   let http: HttpServer;
   try {
-    http = await startHttp({ config: config.http, status, reload: () => reloader.reload('http'), log });
+    http = await startHttp({
+      config: config.http,
+      status,
+      reload: () => reloader.reload('http'),
+      log,
+      dashboard: dashboardOf(bridge, problems, tails),
+    });
   } catch (error) {
     reloader.stop();
     throw error;
@@ -46,6 +60,22 @@ export async function serve(config: Config, source: MappingSource, log: Log): Pr
       await bridge.stop(deadlineMs);
       await atMost(HTTP_CLOSE, http.close());
     },
+  };
+}
+
+function dashboardOf(bridge: Bridge, problems: RecentProblems, tails: Tails | undefined): Dashboard {
+  let known = bridge.rules();
+  let topology = topologyOf(known);
+  return {
+    topology() {
+      const now = bridge.rules();
+      if (now !== known) topology = topologyOf(now);
+      known = now;
+      return topology;
+    },
+    problems: () => problems.list(),
+    deadLetters: deadLetterVerbs(() => bridge.rules()),
+    ...(tails === undefined ? {} : { tail: (route) => tails.read(route) }),
   };
 }
 

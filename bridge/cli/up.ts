@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { BridgeError } from '../errors.js';
 import { type Account, bridgeLogin, readAccounts } from '../launch/accounts.js';
@@ -5,7 +6,15 @@ import { brokerAnswers, foundBroker, type LaunchedBroker, launchBroker } from '.
 import { type Checkout, findCheckout } from '../launch/checkout.js';
 import { mayBeBroker, type Plan, type PortStates, planBroker } from '../launch/plan.js';
 import { portState } from '../launch/ports.js';
-import { HERE, LISTENERS, mappingEnv, PORT_SETTINGS, type Ports, readPorts } from '../launch/settings.js';
+import {
+  ADMIN,
+  HERE,
+  LISTENERS,
+  mappingEnv,
+  PORT_SETTINGS,
+  type Ports,
+  readPorts,
+} from '../launch/settings.js';
 import { tryStompLogin } from '../launch/stomp-login.js';
 import { summaryLines } from '../launch/summary.js';
 import type { Log } from '../observability/log.js';
@@ -32,7 +41,11 @@ export async function up(options: UpOptions, context: Context): Promise<ExitCode
   const ports = readPorts(env);
   const accounts = await readAccounts(join(checkout.broker, 'users.properties'));
   const login = bridgeLogin(env, accounts);
-  const mapping = { file: checkout.chatMapping, env: mappingEnv(env, ports, login) };
+  const adminToken = env[ADMIN.token] ? undefined : randomBytes(16).toString('hex');
+  const mapping = {
+    file: checkout.chatMapping,
+    env: mappingEnv(env, ports, login, adminToken ?? env[ADMIN.token] ?? ''),
+  };
   const config = await loadMapping(mapping.file, mapping.env, complain);
 
   const plan = await makePlan(ports, login);
@@ -54,7 +67,8 @@ export async function up(options: UpOptions, context: Context): Promise<ExitCode
       const usable = plan.kind === 'start' ? people : await loginsTaken(ports, people);
       const closed = plan.kind === 'use' ? plan.closed : [];
       const whose = plan.kind === 'start' ? 'ours' : 'theirs';
-      for (const line of summaryLines({ ports, closed, accounts: usable, broker: whose })) say(line);
+      for (const line of summaryLines({ ports, closed, accounts: usable, broker: whose, adminToken }))
+        say(line);
       return await untilTheEnd(broker, context);
     } finally {
       await atMost(DRAIN + DRAIN_SLACK, serving.stop(DRAIN));

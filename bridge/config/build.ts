@@ -40,11 +40,17 @@ export function buildConfig(
   const brokers = new Map(
     Object.entries(mapping.brokers).map(([name, broker]) => [name, buildBroker(name, broker, tls.get(name))]),
   );
-  const { host, port, chat } = mapping.http;
+  const { host, port, chat, admin } = mapping.http;
   return {
     brokers,
     routes: Object.entries(mapping.routes).map(([name, route]) => buildRoute(name, route, mapping)),
-    http: { host, port, ...optional('chat', chat) },
+    http: {
+      host,
+      port,
+      ...optional('chat', chat),
+      // A variable that may be empty is how it is switched off.
+      ...optional('admin', admin?.token ? { token: new Secret(admin.token), tail: admin.tail } : undefined),
+    },
     tests: buildTests(mapping.tests, placeOfTest),
   };
 }

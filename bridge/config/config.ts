@@ -177,4 +177,12 @@ export interface HttpConfig {
   readonly port: number;
   /** Where the chat page finds MQTT over WebSocket, for example `ws://localhost:61614`. */
   readonly chat?: string;
+  /** Without it nobody may see or move messages over HTTP. */
+  readonly admin?: AdminConfig;
+}
+
+export interface AdminConfig {
+  readonly token: Secret;
+  /** May messages be watched as they come? */
+  readonly tail: boolean;
 }

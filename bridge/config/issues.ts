@@ -91,6 +91,10 @@ const NEEDED: Readonly<Record<string, string>> = {
   from: 'a route has one source, for example from: { mqtt: "chat/{room}/messages" }',
   tests: 'it lists messages with what has to come out of them',
   to: 'a route has at least one destination, for example to: { queue: chat-archive }',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: what to write
+  admin: 'it holds the token, for example admin: { token: "${ADMIN_TOKEN}" }',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: what to write
+  token: 'it is what who sees messages on the dashboard has to show, for example token: ${ADMIN_TOKEN}',
   given: 'it is a message, for example given: { mqtt: chat/lobby/messages, body: hi }',
   expect: 'it lists all that comes out, for example expect: [{ queue: chat-archive }]; [] for nothing',
 };

@@ -36,6 +36,15 @@ export function isSecretKey(key: string): boolean {
   return SECRET.test(key) || nearest(key, ['password', 'passwd']) !== undefined;
 }
 
+const isInHttp = ([section, ...below]: readonly string[]) =>
+  section !== undefined && nearest(section, ['http']) !== undefined && below.length <= 1;
+
+/** Text where the map with the admin token belongs, and whatever an unknown key holds, may have been meant as the token. */
+function isMaybeToken(name: string, value: Node, path: readonly string[]): boolean {
+  const key = nearest(name, keysAt(path.length === 1 ? ['http'] : ['http', 'admin']));
+  return key === undefined || key === 'token' || (key === 'admin' && isScalar(value));
+}
+
 /** A value that is one hole tells where a secret would be, and is none. */
 const ONE_HOLE = /^\{[^{}"']*\}$/;
 
@@ -163,6 +172,7 @@ class Walk {
       section !== undefined && nearest(section, ['brokers']) !== undefined && path.length === 2;
     // Whatever an unknown key of a broker holds may have been meant as its password.
     if (inBroker && nearest(name, keysAt(['brokers', ''])) === undefined) return true;
+    if (isInHttp(path) && isMaybeToken(name, value, path)) return true;
     if (!isSecretKey(name)) return false;
     // A route or a broker may be named `token`.
     if (path.length === 1 && isMap(value)) return false;

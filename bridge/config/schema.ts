@@ -416,6 +416,24 @@ const route = z
   })
   .describe('A rule: one source, one or more destinations.');
 
+/** RFC 6750, 2.1: what a bearer token is made of. */
+const TOKEN = /^(?:|[A-Za-z0-9._~+/-]{16,200}=*)$/;
+
+const admin = z
+  .strictObject({
+    token: z
+      .string()
+      .regex(TOKEN, 'needs at least 16 letters, digits, "-", ".", "_", "~", "+" or "/"')
+      .describe(
+        `Who has it may see dead letters, send them again and drop them; best \${NAME} or \${file:/path}. Empty: nobody may.`,
+      ),
+    tail: z
+      .boolean()
+      .default(false)
+      .describe('Who has the token may also watch the messages of a route as they come.'),
+  })
+  .describe('What of the dashboard shows or moves messages.');
+
 const http = z
   .strictObject({
     host: text('Address that the health and chat pages listen on.', (value) =>
@@ -425,8 +443,9 @@ const http = z
     chat: text('Where the chat page finds MQTT over WebSocket: ws://host:port or wss://.', (value) =>
       message(problemOfChatUrl(value)),
     ).optional(),
+    admin: admin.optional(),
   })
-  .describe('The health and chat pages.');
+  .describe('The health, chat and dashboard pages.');
 
 const propertyValues = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 const addressKeys = {
@@ -502,7 +521,7 @@ export function keysAt(path: Path): readonly string[] {
   const [section, , part] = path;
   const of = (object: { readonly shape: object }) => Object.keys(object.shape);
   if (section === undefined) return of(mappingSchema);
-  if (section === 'http') return of(http);
+  if (section === 'http') return path[1] === 'admin' ? of(admin) : of(http);
   if (section === 'tests') {
     if (path.at(-1) === 'replyTo') return Object.keys(addressKeys);
     return part === 'given' ? of(given) : part === 'expect' ? of(expected) : of(test);

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import type { BridgeError } from '../errors.js';
 import type { Address, AddressKind } from '../message/address.js';
 import { hopsOf } from '../message/hops.js';
 import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
 import { carryPropertyName } from '../message/property-name.js';
+import { bodySize } from './mapping.js';
 
 /** Characters of a text that a dead letter tells, and of a property it keeps: STOMP has limits (connectors/flavours). */
 const LONGEST_TEXT = 1_000;
@@ -39,6 +41,7 @@ export const LONGEST_CUT_BODY = 64 * 1024;
  *
  * - `bridge_route`, `bridge_source` (kind and name of the address), `bridge_destination` (when it is of one destination alone);
  * - `bridge_reason` (an ErrorCode), `bridge_error` (its text), `bridge_attempts` (how often it was sent), `bridge_time` (ISO 8601);
+ * - `bridge_id`, by which one of them can be named;
  * - `bridge_body` when the body is no text and no bytes: what it is;
  * - `bridge_body_bytes` when no broker took the whole body: how long it was, of which this is the beginning;
  * - `bridge_left_out`: the number of properties that were too large to keep;
@@ -67,6 +70,7 @@ export function deadLetterOf(message: Message, reason: DeadLetterReason, to: Add
   const leftOut = message.properties.size - kept.length;
   tell('left_out', leftOut > 0 ? leftOut : undefined);
   tell('hops', hopsOf(message.properties) || undefined);
+  tell('id', nameOf(reason));
   tell('route', reason.route);
   tell('source', `${message.address.kind} ${message.address.name}`);
   tell('destination', reason.destination);
@@ -98,8 +102,16 @@ export function deadLetterOf(message: Message, reason: DeadLetterReason, to: Add
   };
 }
 
+/** Always the same for one message, route and destination: a dead letter that is sent twice is one. */
+function nameOf({ id, route, destination = '' }: DeadLetterReason): string {
+  const text = JSON.stringify([id, route, destination]);
+  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
+}
+
 /** What a dead letter tells, read back. */
 export interface DeadLetter {
+  /** Undefined for one that an older bridge made. */
+  readonly id?: string;
   readonly route: string;
   readonly reason: string;
   readonly error: string;
@@ -109,6 +121,8 @@ export interface DeadLetter {
   readonly destination?: string;
   /** Kind and name of where the message came from. */
   readonly source: string;
+  /** Length of the body that the message had. */
+  readonly bytes: number;
   /** The message as it came, as far as the dead letter has it; undefined when that is not enough to deliver it after all. */
   readonly original?: Message;
 }
@@ -125,6 +139,7 @@ export function readDeadLetter(message: Message): DeadLetter | undefined {
   const source = told('source');
   if (route === undefined || source === undefined) return undefined;
   const destination = told('destination');
+  const id = told('id');
   const isWhole = told('body') === undefined && told('body_bytes') === undefined;
   const original = isWhole ? originalOf(message, source) : undefined;
   return {
@@ -134,6 +149,8 @@ export function readDeadLetter(message: Message): DeadLetter | undefined {
     error: told('error') ?? '',
     attempts: Number(told('attempts') ?? 0),
     time: told('time') ?? '',
+    bytes: Number(told('body_bytes') ?? bodySize(message)),
+    ...(id === undefined ? {} : { id }),
     ...(destination === undefined ? {} : { destination }),
     ...(original === undefined ? {} : { original }),
   };

@@ -22,6 +22,7 @@ import { type Lanes, SEND_TIMEOUT } from './lanes.js';
 import { bodySize } from './mapping.js';
 import { type Begin, type FlowRoute, RouteWorker } from './route-worker.js';
 import { sourceSpecOf } from './subscriptions.js';
+import type { Tails } from './tails.js';
 import { Transactions } from './transactions.js';
 import { Window } from './window.js';
 
@@ -45,6 +46,8 @@ export interface FlowOptions {
   readonly former?: readonly MqttSubscription[];
   /** Milliseconds; see `IDLE`. */
   readonly idle?: number;
+  /** Where messages are shown to who watches a route. */
+  readonly tails?: Tails;
   readonly log: Log;
 }
 
@@ -88,7 +91,7 @@ export class Flow {
   constructor(options: FlowOptions) {
     this.#options = options;
     const [first, ...rest] = options.routes;
-    const worker = (route: FlowRoute) => new RouteWorker(route, options.log);
+    const worker = (route: FlowRoute) => new RouteWorker(route, options.log, options.tails);
     this.#workers = [worker(first), ...rest.map(worker)];
     const limit = Math.min(...options.routes.map(({ config }) => config.inFlight));
     this.#window = new Window(limit);

@@ -13,6 +13,7 @@ import { type Arrival, bodySize } from './mapping.js';
 import { Pacer } from './pacer.js';
 import type { Plan, PlannedSend, Planner } from './plan.js';
 import { RecentKeys } from './recent-keys.js';
+import type { Tails } from './tails.js';
 
 /** Milliseconds before a dead letter that was refused is tried again; the wait doubles: it may cost the lane its connection. */
 const DEAD_LETTER_RETRY = { initial: 5_000, max: 300_000 };
@@ -94,6 +95,7 @@ export class RouteWorker {
   constructor(
     readonly route: FlowRoute,
     readonly log: Log,
+    readonly tails?: Tails,
   ) {
     const { rate } = route.config.limits;
     this.#pacer = rate === undefined ? undefined : new Pacer(rate);
@@ -137,6 +139,7 @@ export class RouteWorker {
   ): Promise<boolean> {
     this.#counters.received++;
     this.#counters.inFlight++;
+    this.tails?.note(this.route.config.name, message);
     try {
       return await this.#pass(message, captures, arrival, begin);
     } finally {

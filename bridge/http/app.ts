@@ -2,6 +2,7 @@ import express, { type Express } from 'express';
 import type { HttpConfig } from '../config/config.js';
 import type { Log } from '../observability/log.js';
 import type { BridgeStatus, ReloadOutcome } from '../status.js';
+import { type Dashboard, dashboardApi } from './dashboard-api.js';
 import { errorHandler, notFound } from './errors.js';
 import { securityHeaders } from './headers.js';
 import { localOnly } from './local-only.js';
@@ -13,12 +14,14 @@ export interface AppOptions {
   readonly status: () => BridgeStatus;
   readonly reload: () => Promise<ReloadOutcome>;
   readonly log: Log;
-  /** Directory with the built chat page. */
+  /** Without it the dashboard has nothing to show. */
+  readonly dashboard?: Dashboard;
+  /** Directory with the built pages. */
   readonly webRoot: string;
 }
 
 /** Every path the bridge answers (design.md, section 6). It reads the status and asks for a reload; it touches no flow. */
-export function createApp({ config, status, reload, log, webRoot }: AppOptions): Express {
+export function createApp({ config, status, reload, log, dashboard, webRoot }: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.use(securityHeaders(config.chat));
@@ -56,9 +59,13 @@ export function createApp({ config, status, reload, log, webRoot }: AppOptions):
     response.json({ mqttWebSocketUrl: config.chat ?? null });
   });
 
+  if (dashboard !== undefined) app.use('/api', dashboardApi(dashboard, status, config));
+
   // The page's file names stay the same from build to build: a browser has to ask whether they changed.
   app.use(
     express.static(webRoot, {
+      // `/dashboard` is dashboard.html.
+      extensions: ['html'],
       cacheControl: false,
       setHeaders: (response) => {
         response.setHeader('Cache-Control', 'no-cache');

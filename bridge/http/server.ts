@@ -5,6 +5,7 @@ import { asBridgeError, BridgeError } from '../errors.js';
 import type { Log } from '../observability/log.js';
 import type { BridgeStatus, ReloadOutcome } from '../status.js';
 import { createApp } from './app.js';
+import type { Dashboard } from './dashboard-api.js';
 
 export interface HttpOptions {
   readonly config: HttpConfig;
@@ -12,7 +13,8 @@ export interface HttpOptions {
   /** Reads the mapping file again; never rejects. */
   readonly reload: () => Promise<ReloadOutcome>;
   readonly log: Log;
-  /** Directory with the built chat page; by default the one that `npm run build` makes. */
+  readonly dashboard?: Dashboard;
+  /** Directory with the built pages; by default the one that `npm run build` makes. */
   readonly webRoot?: string;
 }
 
@@ -36,7 +38,7 @@ const MAX_CONNECTIONS = 512;
 const BUILT_PAGE = import.meta.url.endsWith('.ts') ? '../../dist/web' : '../../web';
 
 /**
- * Serves health, the small API and the chat page.
+ * Serves health, the small API, the chat page and the dashboard.
  * Rejects with `missing-prerequisite` when the address cannot be listened on, naming it and its setting.
  */
 export async function startHttp({ webRoot, ...options }: HttpOptions): Promise<HttpServer> {

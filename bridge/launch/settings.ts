@@ -20,6 +20,9 @@ export const PORT_SETTINGS: Readonly<
 /** `up` is for trying out: everything it starts is reachable from this machine only. */
 export const HERE = '127.0.0.1';
 
+/** Where the shipped mapping file finds the token of the dashboard, and whether messages may be watched. */
+export const ADMIN = { token: 'ADMIN_TOKEN', tail: 'ADMIN_TAIL' } as const;
+
 const refuse = (message: string) => new BridgeError('configuration-invalid', message);
 
 function portFrom(variable: string, text: string): number {
@@ -60,6 +63,7 @@ export function mappingEnv(
   env: NodeJS.ProcessEnv,
   ports: Ports,
   login: { readonly username: string; readonly password: string },
+  admin: string,
 ): NodeJS.ProcessEnv {
   const numbers = LISTENERS.map((listener) => [PORT_SETTINGS[listener].variable, String(ports[listener])]);
   return {
@@ -68,5 +72,7 @@ export function mappingEnv(
     ACTIVEMQ_HOST: HERE,
     ACTIVEMQ_USERNAME: login.username,
     ACTIVEMQ_PASSWORD: login.password,
+    [ADMIN.token]: admin,
+    [ADMIN.tail]: env[ADMIN.tail] || 'true',
   };
 }

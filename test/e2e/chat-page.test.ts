@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type HttpServer, startHttp } from '../../bridge/http/server.js';
 import { silentLog } from '../../bridge/observability/log.js';
 import { buildPage } from '../../web/build.mjs';
+import { barriers } from '../support/axe.js';
 import { startClassic, type TestBroker } from '../support/brokers.js';
 import { startBrowser } from '../support/browser.js';
 import { type Child, startChild } from '../support/child.js';
@@ -187,6 +188,28 @@ describe('the chat page', () => {
     await program.publishAsync(`chat/${quiet}/messages`, JSON.stringify(elsewhere), { qos: 1 });
     await ann.locator(`[data-room="${quiet}"] .unread`).getByText('1').waitFor();
     await takePictures(ann);
+  });
+
+  it('keeps nobody out: axe-core finds nothing serious, logged out and in a room, light and dark', async () => {
+    const page = await openPage();
+    await page.getByLabel('Account').waitFor();
+    const inBoth = async () => {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme });
+        expect(await barriers(page)).toEqual([]);
+      }
+    };
+    await inBoth();
+    await logIn(page, 'ann', broker.accounts.ann.password);
+    await connected(page);
+    await inBoth();
+    const id = await createRoom(page, 'Open to all');
+    const bob = await openAs('bob', `#room=${id}`);
+    await write(page, 'hello bob');
+    await write(bob, 'hello ann');
+    await sees(page, 'hello ann');
+    await page.locator('#log .own[data-state="sent"]').waitFor();
+    await inBoth();
   });
 
   it('joins by a typed ID, says what an ID looks like, and counts what is unread elsewhere', async () => {

@@ -55,6 +55,12 @@ describe('up', { timeout: 240_000 }, () => {
     const first = begin(['up', '--data', data], ports);
     await first.says(/To stop +Ctrl-C/);
     expect(first.output).toContain(`Chat page    http://localhost:${ports.HTTP_PORT}/`);
+    const [, token = ''] =
+      /Dashboard +http:\/\/localhost:\d+\/dashboard#token=([0-9a-f]{32})$/m.exec(first.output) ?? [];
+    const letters = await fetch(`http://127.0.0.1:${ports.HTTP_PORT}/api/dead-letters`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(letters.status, await letters.text()).toBe(200);
     expect(first.output).toMatch(/Accounts +ann \/ ann-try-out +bob \/ bob-try-out +.*for trying out only/);
     const ready = await fetch(`http://127.0.0.1:${ports.HTTP_PORT}/health/ready`);
     expect(ready.status, await ready.text()).toBe(200);

@@ -60,10 +60,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'errors.ts': [],
   'secret.ts': [],
-  'status.ts': ['connectors/connector.ts', 'errors.ts'],
+  'status.ts': ['connectors/connector.ts', 'message/address.ts', 'errors.ts'],
+  'topology.ts': [
+    'config/config.ts',
+    'config/dead-letter-place.ts',
+    'connectors/connector.ts',
+    'message/address.ts',
+    'sessions.ts',
+    'flow/exchange.ts',
+    'status.ts',
+  ],
   cli: [
     'bridge.ts',
     'dead-letters.ts',
+    'topology.ts',
     'config',
     'http',
     'launch',
@@ -76,6 +86,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'flow/plan.ts',
     'flow/exchange.ts',
     'flow/dead-letter.ts',
+    'flow/tails.ts',
     'message',
     'routing',
   ],
@@ -107,7 +118,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'connectors/amqp': ['connectors/connector.ts', 'connectors/flavours', 'message', 'errors.ts', 'secret.ts'],
   'connectors/stomp': ['connectors/connector.ts', 'connectors/flavours', 'message', 'errors.ts', 'secret.ts'],
   // connector.ts for the names of protocols, which are part of a status.
-  http: ['status.ts', 'config/config.ts', 'connectors/connector.ts', 'observability', 'errors.ts'],
+  // Of dead letters and tails the types of the verbs that it is given.
+  http: [
+    'status.ts',
+    'dead-letters.ts',
+    'flow/dead-letter.ts',
+    'flow/tails.ts',
+    'config/config.ts',
+    'connectors/connector.ts',
+    'observability',
+    'errors.ts',
+  ],
   launch: ['errors.ts', 'observability', 'secret.ts'],
   observability: ['errors.ts'],
 };

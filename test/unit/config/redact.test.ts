@@ -50,6 +50,10 @@ const PLACES: Readonly<Record<string, (password: string) => string>> = {
   'at the wrong place': (p) => `password: ${p}\nroutes: { r: { from: { password: ${p} } } }\n`,
   'in a misspelt section': (p) => `brokrs:\n  mq:\n    pasword: ${p}\n`,
   'beside broken YAML': (p) => `brokers:\n  mq:\n    password: ${p}\n   host: h\nroutes: [\n`,
+  'as the token of the dashboard': (p) => `http:\n  admin:\n    token: ${p}\n    tail: true\nroutes: {}\n`,
+  'as the token of the dashboard, in a line': (p) => `http: { admin: { token: ${p} } }\nroutes: {}\n`,
+  'under an unknown key beside that token': (p) => `http:\n  admin:\n    kennwort: ${p}\n    tail: true\n`,
+  'under an unknown key of http': (p) => `http:\n  adminKennwort: ${p}\n  port: 1\n`,
   'in a list': (p) => `brokers:\n  - name: mq\n    password: ${p}\n`,
   'behind an explicit key': (p) => `brokers:\n  mq:\n    ? password\n    : ${p}\n    host: h\n`,
 };

@@ -42,7 +42,12 @@ describe('readPorts', () => {
 describe('mappingEnv', () => {
   it("hands the mapping file the ports and the login, over the user's other variables", () => {
     const login = { username: 'bridge', password: 'pw' };
-    const env = mappingEnv({ PATH: '/bin', HTTP_PORT: '' }, readPorts({ ACTIVEMQ_WS_PORT: '9' }), login);
+    const env = mappingEnv(
+      { PATH: '/bin', HTTP_PORT: '' },
+      readPorts({ ACTIVEMQ_WS_PORT: '9' }),
+      login,
+      'a token',
+    );
     expect(env).toMatchObject({
       PATH: '/bin',
       HTTP_PORT: '8080',
@@ -50,6 +55,13 @@ describe('mappingEnv', () => {
       ACTIVEMQ_HOST: '127.0.0.1',
       ACTIVEMQ_USERNAME: 'bridge',
       ACTIVEMQ_PASSWORD: 'pw',
+      ADMIN_TOKEN: 'a token',
+      ADMIN_TAIL: 'true',
     });
+  });
+
+  it('lets the user keep messages from being watched', () => {
+    const login = { username: 'bridge', password: 'pw' };
+    expect(mappingEnv({ ADMIN_TAIL: 'false' }, readPorts({}), login, 'a token').ADMIN_TAIL).toBe('false');
   });
 });
