@@ -98,7 +98,7 @@ export function checkHops({ properties }: Message, limits: LimitsConfig): void {
   if (hops >= limits.hops)
     throw new BridgeError(
       'loop-detected',
-      `the message has passed ${hops} ${hops === 1 ? 'bridge' : 'bridges'} (its property ${HOPS}), and limits.hops of the rule takes none that has passed ${limits.hops}: rules of several bridges or files seem to feed each other in a circle; end the circle, or raise limits.hops if messages do pass that many`,
+      `the message has passed ${hops} ${hops === 1 ? 'bridge' : 'bridges'} (${HOPS}), and limits.hops of the rule is ${limits.hops}: rules that no single file shows seem to feed each other in a circle (another bridge, another file, a broker's own bridge); end the circle, or raise limits.hops if messages do pass that many`,
     );
 }
 
