@@ -33,6 +33,10 @@ export interface Completeness {
 
 /** Dead letters that are taken at a time: what may be unsettled. */
 const BATCH = 500;
+/** And those that are looked at at a time. */
+const BROWSED = 20;
+/** Bytes of a body that a glimpse has. */
+const SHOWN = 1024;
 /** Milliseconds for the confirm of a message that is sent after all. */
 const SEND_TIMEOUT = 30_000;
 
@@ -67,30 +71,52 @@ export async function listDeadLetters(
 ): Promise<DeadLetter[]> {
   const all: DeadLetter[] = [];
   for (const place of deadLetterQueues(config))
-    all.push(...(await listQueue(config, place, filter, limit, stop)));
+    all.push(...(await listQueue(config, place, filter, limit, stop, (letter) => letter)));
   return all;
 }
 
-async function listQueue(
+/** `keep`: what to remember of each. Only a few are in memory as a whole: nobody knows how large they are. */
+async function listQueue<Kept>(
   config: Config,
   place: Place,
   filter: DeadLetterFilter,
   limit: number,
   stop: AbortSignal,
-): Promise<DeadLetter[]> {
+  keep: (letter: DeadLetter) => Kept,
+): Promise<Kept[]> {
   const reader = await openReader(config, place, filter, { browse: true }, stop);
+  const kept: Kept[] = [];
   try {
-    const found = await reader.take(limit);
-    return found.flatMap(({ message }) => readDeadLetter(message) ?? []);
+    for (let left = limit; left > 0 && !stop.aborted; ) {
+      const wanted = Math.min(left, BROWSED);
+      const found = await reader.take(wanted);
+      kept.push(...found.flatMap(({ message }) => readDeadLetter(message) ?? []).map(keep));
+      left = found.length < wanted ? 0 : left - wanted;
+    }
+    return kept;
   } finally {
     await reader.close();
   }
 }
 
+/** A dead letter with the beginning of its body only. */
+export interface DeadLetterGlimpse extends Omit<DeadLetter, 'original'> {
+  /** As UTF-8 text; what is none shows as U+FFFD. Absent when the dead letter cannot be replayed for want of the whole message. */
+  readonly body?: string;
+}
+
+export function glimpseOf({ original, ...letter }: DeadLetter): DeadLetterGlimpse {
+  const body = original?.body;
+  if (typeof body !== 'string' && !Buffer.isBuffer(body)) return letter;
+  const bytes = typeof body === 'string' ? Buffer.from(body.slice(0, SHOWN)) : body;
+  // Streaming: a character that the cut goes through is left out.
+  return { ...letter, body: new TextDecoder().decode(bytes.subarray(0, SHOWN), { stream: true }) };
+}
+
 /** A look at the dead-letter queues, those that can be looked at now. */
 export interface DeadLetterSurvey {
   /** Up to the limit of each queue, oldest first. */
-  readonly letters: readonly DeadLetter[];
+  readonly letters: readonly DeadLetterGlimpse[];
   /** True when a queue may hold more than that. */
   readonly more: boolean;
   readonly unread: readonly { readonly broker: string; readonly queue: string; readonly reason: string }[];
@@ -116,12 +142,12 @@ export function deadLetterVerbs(rules: () => Config): DeadLetterVerbs {
   return {
     async survey(filter, limit, stop) {
       const config = rules();
-      const letters: DeadLetter[] = [];
+      const letters: DeadLetterGlimpse[] = [];
       const unread: DeadLetterSurvey['unread'][number][] = [];
       let more = false;
       for (const place of deadLetterQueues(config))
         try {
-          const found = await listQueue(config, place, filter, limit, stop);
+          const found = await listQueue(config, place, filter, limit, stop, glimpseOf);
           letters.push(...found);
           if (found.length >= limit) more = true;
         } catch (error) {

@@ -1,11 +1,14 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { z } from 'zod';
-import type { DeadLetterFilter, DeadLetterVerbs, Handled, Verb } from '../dead-letters.js';
+import {
+  type DeadLetterFilter,
+  type DeadLetterVerbs,
+  glimpseOf,
+  type Handled,
+  type Verb,
+} from '../dead-letters.js';
 import { asBridgeError } from '../errors.js';
-import type { DeadLetter } from '../flow/dead-letter.js';
 
-/** Bytes of a body that are shown. */
-const SHOWN = 1024;
 const MOST_LISTED = 500;
 /** Dead letters that stay, told one by one. */
 const MOST_TOLD = 20;
@@ -66,7 +69,7 @@ export function deadLetterApi(verbs: DeadLetterVerbs): Router {
       }
       const { limit, ...filter } = query.data;
       const { letters, more, unread } = await verbs.survey(present(filter), limit, untilGone(response));
-      response.json({ letters: letters.map(shown), more, unread });
+      response.json({ letters, more, unread });
     }),
   );
   const act = (verb: Verb) =>
@@ -88,7 +91,7 @@ export function deadLetterApi(verbs: DeadLetterVerbs): Router {
       response.json({
         done,
         stay,
-        stayed: stayed.map(({ letter, problem }) => ({ ...shown(letter), problem })),
+        stayed: stayed.map(({ letter, problem }) => ({ ...glimpseOf(letter), problem })),
         isComplete,
       });
     });
@@ -114,14 +117,4 @@ function present({
     ...(route === undefined ? {} : { route }),
     ...(reason === undefined ? {} : { reason }),
   };
-}
-
-/** The body only in part: a page draws many of them. */
-function shown({ original, ...letter }: DeadLetter): object {
-  if (original === undefined) return letter;
-  const { body } = original;
-  if (typeof body !== 'string' && !Buffer.isBuffer(body)) return letter;
-  const bytes = typeof body === 'string' ? Buffer.from(body.slice(0, SHOWN)) : body;
-  // Streaming: a character that the cut goes through is left out.
-  return { ...letter, body: new TextDecoder().decode(bytes.subarray(0, SHOWN), { stream: true }) };
 }

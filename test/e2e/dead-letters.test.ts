@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectAmqp } from '../../bridge/connectors/amqp/connect.js';
+import { deadLetterVerbs } from '../../bridge/dead-letters.js';
 import type { Message } from '../../bridge/message/message.js';
 import { endpointOf } from '../contract/brokers-under-test.js';
 import { brokerEnvironment, startBridge } from '../support/bridge.js';
@@ -114,6 +115,41 @@ routes:
     const dropped = await run(file, 'drop', '--all');
     expect(dropped).toMatchObject({ code: 0, output: expect.stringContaining('3 dropped') });
     expect((await run(file, 'list')).output).toContain('no dead letters');
+  });
+
+  it('looks at more of them than at a time, shortened, and drops one alone', async () => {
+    const id = uniqueName('id');
+    const file = await mapping(id, `test.${id}.q.out`, ', as: text');
+    const bridge = await startBridge(file, brokerEnvironment(broker));
+    const member = await joinChat(broker, 'ann');
+    const noText = Buffer.concat([Buffer.from('beginning'), Buffer.alloc(5_000, 0xff)]);
+    for (let n = 0; n < 45; n++) await member.publish(`test/${id}/${n}`, noText);
+    await eventually(() => bridge.status().routes[0]?.deadLettered === 45);
+    await member.leave();
+    const verbs = deadLetterVerbs(() => bridge.rules());
+    const { signal } = new AbortController();
+    const ids = async (limit: number) => {
+      const { letters, unread } = await verbs.survey({ route: 'carry' }, limit, signal);
+      expect(unread).toEqual([]);
+      for (const letter of letters) {
+        expect(letter.bytes).toBe(noText.length);
+        expect(letter.body).toMatch(/^beginning/);
+        expect(letter.body?.length).toBeLessThan(1_100);
+      }
+      return letters.map((letter) => letter.id);
+    };
+    const all = await ids(100);
+    expect(new Set(all).size).toBe(45);
+    expect(await ids(33)).toEqual(all.slice(0, 33));
+    expect((await verbs.survey({}, 33, signal)).more).toBe(true);
+
+    const [chosen = ''] = all.slice(30);
+    const dropped: string[] = [];
+    await verbs.drop({ id: chosen }, ({ letter }) => dropped.push(letter.id ?? ''), signal);
+    expect(dropped).toEqual([chosen]);
+    expect(await ids(100)).toEqual(all.filter((one) => one !== chosen));
+    await verbs.drop({}, () => {}, signal);
+    await bridge.end();
   });
 
   it('sends a message only to the destination that did not get it, as the rule says now', async () => {

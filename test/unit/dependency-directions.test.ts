@@ -118,11 +118,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'connectors/amqp': ['connectors/connector.ts', 'connectors/flavours', 'message', 'errors.ts', 'secret.ts'],
   'connectors/stomp': ['connectors/connector.ts', 'connectors/flavours', 'message', 'errors.ts', 'secret.ts'],
   // connector.ts for the names of protocols, which are part of a status.
-  // Of dead letters and tails the types of the verbs that it is given.
+  // Of dead letters and tails what the verbs that it is given answer.
   http: [
     'status.ts',
     'dead-letters.ts',
-    'flow/dead-letter.ts',
     'flow/tails.ts',
     'config/config.ts',
     'connectors/connector.ts',

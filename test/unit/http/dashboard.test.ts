@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AdminConfig } from '../../../bridge/config/config.js';
-import type { DeadLetterFilter, DeadLetterVerbs, Verb } from '../../../bridge/dead-letters.js';
+import {
+  type DeadLetterFilter,
+  type DeadLetterVerbs,
+  glimpseOf,
+  type Verb,
+} from '../../../bridge/dead-letters.js';
 import { BridgeError } from '../../../bridge/errors.js';
 import type { DeadLetter } from '../../../bridge/flow/dead-letter.js';
 import type { Dashboard } from '../../../bridge/http/dashboard-api.js';
@@ -90,7 +95,7 @@ const LETTER: DeadLetter = {
 
 const handlesNone: Verb = async () => ({ isComplete: true });
 const VERBS: DeadLetterVerbs = {
-  survey: async () => ({ letters: [LETTER], more: false, unread: [] }),
+  survey: async () => ({ letters: [glimpseOf(LETTER)], more: false, unread: [] }),
   replay: handlesNone,
   drop: handlesNone,
 };
