@@ -136,14 +136,17 @@ function createSession(name: string, routes: SessionRoutes, context: SessionCont
 
 function createFlow(name: string, routes: SessionRoutes, { config, log, former }: SessionContext): Flow {
   const pool = new Map<string, Lanes>();
-  const lanesFor = ({ broker, via }: { broker: string; via: Protocol }, count?: number): Lanes => {
+  const lanesFor = (
+    { broker, via }: { broker: string; via: Protocol },
+    { forDeadLetters = false } = {},
+  ): Lanes => {
     const key = `${broker} over ${via}`;
     const known = pool.get(key);
     if (known !== undefined) return known;
     const target = brokerNamed(config, broker);
     const lanes = new Lanes({
       name: `${name} to ${key}`,
-      endpoints: Array.from({ length: count ?? target.lanes }, (_, index) =>
+      endpoints: Array.from({ length: forDeadLetters ? 1 : target.lanes }, (_, index) =>
         endpointOf(target, via, {
           clientId: laneClientId(target.clientId, name, via, index + 1),
           cleanSession: true,
@@ -153,6 +156,8 @@ function createFlow(name: string, routes: SessionRoutes, { config, log, former }
       window: LANE_WINDOW,
       retry: routes[0].config.retry,
       atMostOnce: routes[0].config.delivery === 'at-most-once',
+      // A route that never needs one is not held up over how its dead letters look.
+      evenIfUnreadable: forDeadLetters,
       onOpen: () => flow.laneOpened(),
       log,
     });
@@ -167,7 +172,10 @@ function createFlow(name: string, routes: SessionRoutes, { config, log, former }
   // After every destination has its lanes, so that dead letters share them where they can.
   const withDeadLetters = flowRoutes.map(({ outputs, ...route }): FlowRoute => {
     const place = deadLetterPlace(route.config, config.brokers, outputs);
-    return { ...route, deadLetter: { address: place.address, lanes: lanesFor(place, 1) } };
+    return {
+      ...route,
+      deadLetter: { address: place.address, lanes: lanesFor(place, { forDeadLetters: true }) },
+    };
   });
   const [first, ...rest] = withDeadLetters;
   if (first === undefined) throw new RangeError('a flow needs at least one route');

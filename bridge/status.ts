@@ -19,6 +19,10 @@ export interface ConnectionStatus {
   /** Failed attempts since it was last up. */
   readonly attempts: number;
   readonly reason?: Reason;
+  /** What the broker said it is when it was last up, for example `ActiveMQ 6.1.8`. Not over MQTT, which has no place for it. */
+  readonly peer?: string;
+  /** What works, and should be changed all the same, one sentence each. */
+  readonly notes?: readonly string[];
 }
 
 export interface RouteStatus {

@@ -22,6 +22,8 @@ export interface LanesOptions {
   readonly window: number;
   readonly retry: LaneOptions['retry'];
   readonly atMostOnce: boolean;
+  /** See `SinkSpec`. */
+  readonly evenIfUnreadable?: boolean;
   /** Called each time a lane has come up. */
   readonly onOpen: () => void;
   readonly log: Log;
@@ -40,6 +42,7 @@ export class Lanes {
       this.#retried++;
       this.#lastRetry = { error, at: performance.now() };
     };
+    const unreadable = options.evenIfUnreadable === true ? { evenIfUnreadable: true as const } : {};
     this.#lanes = endpoints.map((endpoint, index) => {
       const lane = new Lane({ retry, atMostOnce, onRetry, replaceConnection: () => supervisor.replace() });
       const supervisor: Supervisor = new Supervisor({
@@ -48,7 +51,7 @@ export class Lanes {
         connect,
         log,
         onUp: async (connection: Connection) => {
-          lane.open(await connection.sink({ sendTimeout: SEND_TIMEOUT, window }));
+          lane.open(await connection.sink({ sendTimeout: SEND_TIMEOUT, window, ...unreadable }));
           onOpen();
         },
         onDown: () => lane.lose(),

@@ -39,12 +39,20 @@ export interface BrokerOptions {
   readonly writable?: string;
 }
 
+export interface ClassicOptions extends BrokerOptions {
+  /** How it reads AMQP messages; by default as the bridge needs it. */
+  readonly transformer?: 'native' | 'raw';
+  /** The group that may make temporary destinations; with `writable` only. By default everybody. */
+  readonly temporary?: string;
+}
+
 export interface MosquittoOptions extends BrokerOptions {
   /** More lines of its configuration: for all of it, or for the MQTT listener. */
   readonly settings?: readonly string[];
 }
 
-export const startClassic = (options: BrokerOptions = {}): Promise<TestBroker> => startClassicBroker(options);
+export const startClassic = (options: ClassicOptions = {}): Promise<TestBroker> =>
+  startClassicBroker(options);
 export const startArtemis = (options: BrokerOptions = {}): Promise<TestBroker> => startArtemisBroker(options);
 export const startMosquitto = (options: MosquittoOptions = {}): Promise<TestBroker> =>
   startMosquittoBroker(options);

@@ -4,6 +4,7 @@ import tls from 'node:tls';
 import { asBridgeError, BridgeError } from '../../errors.js';
 import type { Connect, Connection, Delivery, Endpoint, SinkSpec, SourceSpec } from '../connector.js';
 import { flavourOf, type StompFlavour } from '../flavours/flavour.js';
+import { peerOfServerHeader } from '../peer.js';
 import { connectError, endOf, placeOf, textOf } from './errors.js';
 import { encodeFrame } from './frame.js';
 import { connectClient, createClient, handleFrames, type IncomingFrame, type StompClient } from './guard.js';
@@ -115,6 +116,7 @@ function plainHeader(text: string): string {
 
 class StompConnection implements Connection {
   readonly lost: Promise<BridgeError>;
+  readonly peer: string | undefined;
   readonly #socket: Socket;
   readonly #client: StompClient;
   readonly #endpoint: Endpoint;
@@ -140,6 +142,7 @@ class StompConnection implements Connection {
     this.#client = client;
     this.#endpoint = endpoint;
     this.#flavour = flavour;
+    this.peer = peerOfServerHeader(client.headers?.server);
     handleFrames(client, endpoint.idleTimeout, {
       MESSAGE: (frame) => this.#sources.get(frame.headers.subscription ?? '')?.arrive(frame),
       RECEIPT: (frame) => this.#receipt(frame),

@@ -3,18 +3,26 @@ import { join } from 'node:path';
 import { readAccounts } from '../../../bridge/launch/accounts.js';
 import { fetchActiveMq, startActiveMq } from '../../../bridge/launch/activemq.js';
 import { findCheckout } from '../../../bridge/launch/checkout.js';
-import type { Account, BrokerOptions, TestBroker } from '../brokers.js';
+import type { Account, ClassicOptions, TestBroker } from '../brokers.js';
 import { freePorts } from './ports.js';
 import { brokerFolder, testBroker } from './test-broker.js';
 
 /** ActiveMQ Classic as users get it: the same jars, configuration and code that `up` starts. */
-export async function startClassicBroker({ writable }: BrokerOptions): Promise<TestBroker> {
+export async function startClassicBroker({
+  writable,
+  temporary,
+  transformer,
+}: ClassicOptions): Promise<TestBroker> {
   const { broker: shipped, cache } = findCheckout();
   const libDir = await fetchActiveMq({ cacheDir: cache, say: console.log });
   const [mqtt = 0, amqp = 0, stomp = 0, openwire = 0, ws = 0] = await freePorts(5);
   const ports = { mqtt, amqp, stomp, openwire, ws };
   const dataDir = await brokerFolder('classic');
-  const confDir = writable === undefined ? shipped : await restrictedCopy(shipped, dataDir, writable);
+  const changes = [
+    ...(writable === undefined ? [] : [onlyWritable(writable, temporary)]),
+    ...(transformer === undefined ? [] : [withTransformer(transformer)]),
+  ];
+  const confDir = changes.length === 0 ? shipped : await changedCopy(shipped, dataDir, changes);
   const known = await readAccounts(join(confDir, 'users.properties'));
   const account = (username: string): Account => {
     const found = known.find((candidate) => candidate.username === username);
@@ -27,10 +35,24 @@ export async function startClassicBroker({ writable }: BrokerOptions): Promise<T
   );
 }
 
-/** The shipped configuration in a folder of its own, where only destinations with this first level may be written. */
-async function restrictedCopy(shipped: string, dataDir: string, writable: string): Promise<string> {
+/** A change to the text of activemq.xml. */
+type Change = (xml: string) => string;
+
+/** The shipped configuration in a folder of its own, changed. */
+async function changedCopy(shipped: string, dataDir: string, changes: readonly Change[]): Promise<string> {
   const folder = join(dataDir, 'conf');
   await cp(shipped, folder, { recursive: true });
+  const file = join(folder, 'activemq.xml');
+  const xml = await readFile(file, 'utf8');
+  await writeFile(
+    file,
+    changes.reduce((text, change) => change(text), xml),
+  );
+  return folder;
+}
+
+/** Only destinations with this first level may be written. */
+function onlyWritable(writable: string, temporary: string | undefined): Change {
   const entry = (kind: string, name: string, write: string) =>
     `<authorizationEntry ${kind}="${name}" read="services,members" write="${write}" admin="services,members"/>`;
   // The entries that match a name add up.
@@ -39,9 +61,14 @@ async function restrictedCopy(shipped: string, dataDir: string, writable: string
     entry(kind, `${writable}.>`, 'services,members'),
     entry(kind, 'ActiveMQ.Advisory.>', 'services,members'),
   ]);
-  const plugin = `<authorizationPlugin><map><authorizationMap><authorizationEntries>${entries.join('')}</authorizationEntries></authorizationMap></map></authorizationPlugin>`;
-  const file = join(folder, 'activemq.xml');
-  const xml = await readFile(file, 'utf8');
-  await writeFile(file, xml.replace('</plugins>', `${plugin}</plugins>`));
-  return folder;
+  const temporaries =
+    temporary === undefined
+      ? ''
+      : `<tempDestinationAuthorizationEntry><tempDestinationAuthorizationEntry read="${temporary}" write="${temporary}" admin="${temporary}"/></tempDestinationAuthorizationEntry>`;
+  const plugin = `<authorizationPlugin><map><authorizationMap><authorizationEntries>${entries.join('')}</authorizationEntries>${temporaries}</authorizationMap></map></authorizationPlugin>`;
+  return (xml) => xml.replace('</plugins>', `${plugin}</plugins>`);
+}
+
+function withTransformer(name: string): Change {
+  return (xml) => xml.replace('transport.transformer=jms&amp;', `transport.transformer=${name}&amp;`);
 }
