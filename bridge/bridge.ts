@@ -206,6 +206,7 @@ function disabledStatus({ name }: RouteConfig): RouteStatus {
     filtered: 0,
     duplicates: 0,
     lost: 0,
+    expired: 0,
     retried: 0,
     deadLettered: 0,
     inFlight: 0,

@@ -30,6 +30,8 @@ export type ErrorCode =
   | 'mapping-failed'
   /** A limit of the rule: body size, or one destination name too many. */
   | 'limit-exceeded'
+  /** Its sender's time to live was over before it could be sent. */
+  | 'expired'
   /** An answer to a request that is not open (any more). */
   | 'no-request'
   /** Something the command needs is not there (Java, Maven, a free port, a file). */

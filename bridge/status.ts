@@ -37,6 +37,9 @@ export interface RouteStatus {
   readonly duplicates: number;
   /** At most once: accepted at the source and then not delivered. */
   readonly lost: number;
+  /** Accepted and not sent to a destination, because their own time to live was over. */
+  readonly expired: number;
+  /** Sends made again. */
   readonly retried: number;
   readonly deadLettered: number;
   /** Taken from the source and not yet settled. */

@@ -6,7 +6,7 @@ import type { Message } from '../message/message.js';
 import type { Log } from '../observability/log.js';
 import type { RouteStatus } from '../status.js';
 import { type DeadLetterExtent, deadLetterOf, LONGEST_CUT_BODY } from './dead-letter.js';
-import type { Lanes } from './lanes.js';
+import { type Lanes, SEND_TIMEOUT } from './lanes.js';
 import { type Arrival, bodySize } from './mapping.js';
 import { Pacer } from './pacer.js';
 import type { Plan, PlannedSend, Planner } from './plan.js';
@@ -28,9 +28,12 @@ export interface FlowRoute {
 }
 
 /** What became of a message at one destination. Abandoned: not safe anywhere; its source keeps it. */
-type Fate = 'confirmed' | 'dead-lettered' | 'abandoned';
+type Fate = 'confirmed' | 'dead-lettered' | 'expired' | 'abandoned';
 
 type Counter = Exclude<keyof RouteStatus, 'name' | 'state' | 'reason' | 'oldestInFlightSeconds'>;
+
+/** Milliseconds in which a send that gets no answer is tried again twice. */
+const LATELY = 2 * SEND_TIMEOUT;
 
 /** Milliseconds that a message may be on its way before its route counts as held up. */
 const HELD_UP_AFTER = 30_000;
@@ -42,6 +45,8 @@ interface Passage {
   readonly destination?: string;
   readonly orderKey: string;
   readonly id: string;
+  /** When its own time to live is over: milliseconds on the monotonic clock. */
+  readonly expires?: number;
 }
 
 /**
@@ -64,6 +69,7 @@ export class RouteWorker {
     filtered: 0,
     duplicates: 0,
     lost: 0,
+    expired: 0,
     retried: 0,
     deadLettered: 0,
     inFlight: 0,
@@ -73,6 +79,7 @@ export class RouteWorker {
   /** When each message that is being sent came to that, in the order of their coming. Milliseconds on the monotonic clock. */
   readonly #sending = new Set<{ readonly since: number }>();
   #refusal: BridgeError | undefined;
+  #lastRetry: { readonly error: BridgeError; readonly at: number } | undefined;
   #stopping = false;
 
   constructor(
@@ -88,7 +95,8 @@ export class RouteWorker {
     if (this.#refusal !== undefined) return this.#refusal;
     const age = this.oldestInFlight();
     if (age < HELD_UP_AFTER) return undefined;
-    const [reason] = this.route.to.flatMap(({ lastRetry }) => lastRetry ?? []);
+    const last = this.#lastRetry;
+    const reason = last !== undefined && performance.now() - last.at < LATELY ? last.error : undefined;
     return new BridgeError(
       reason?.code ?? 'send-timeout',
       `a message has been on its way for ${Math.round(age / 1000)} s${reason === undefined ? '' : `: ${reason.message}`}`,
@@ -102,8 +110,7 @@ export class RouteWorker {
   }
 
   counters(): Readonly<Record<Counter, number>> {
-    const retried = [...new Set(this.route.to)].reduce((sum, lanes) => sum + lanes.retried, 0);
-    return { ...this.#counters, retried };
+    return { ...this.#counters };
   }
 
   /** What waits for its turn stays with its source, or is sent at once if that has been told that it is accepted. */
@@ -112,7 +119,7 @@ export class RouteWorker {
     this.#pacer?.stop(this.route.config.delivery === 'at-most-once');
   }
 
-  /** Resolves true when the message is safe: confirmed by every destination, kept as a dead letter, or not wanted. */
+  /** Resolves true when the message is safe: confirmed by every destination, kept as a dead letter, or not wanted (any more). */
   async deliver(message: Message, captures: ReadonlyMap<string, string>, arrival: Arrival): Promise<boolean> {
     this.#counters.received++;
     this.#counters.inFlight++;
@@ -142,7 +149,8 @@ export class RouteWorker {
       return true;
     }
     const { dedupeKey, orderKey, sends } = plan;
-    const passage = { message, orderKey, id: arrival.id };
+    const lifetime = message.ttl === undefined ? {} : { expires: performance.now() + message.ttl };
+    const passage = { message, orderKey, id: arrival.id, ...lifetime };
     if (dedupeKey === undefined) return this.#sendAll(sends, passage);
     const result = await this.#recent.once(dedupeKey, () => this.#sendAll(sends, passage));
     if (result !== 'duplicate') return result;
@@ -163,15 +171,26 @@ export class RouteWorker {
   async #sendOne({ to, result }: PlannedSend, passage: Passage): Promise<Fate> {
     try {
       if (result instanceof BridgeError) throw result;
-      await this.#lanesOf(to).send(result, passage.orderKey);
+      const { orderKey, expires } = passage;
+      const lifetime = expires === undefined ? {} : { expires };
+      await this.#lanesOf(to).send(result, orderKey, { ...lifetime, onRetry: this.#onRetry });
       return 'confirmed';
     } catch (cause) {
       const error = asBridgeError(cause, 'mapping-failed');
       if (error.transient) return 'abandoned';
+      if (error.code === 'expired') {
+        this.#counters.expired++;
+        return 'expired';
+      }
       const destination = this.route.destinations[to];
       return this.#keepAsDeadLetter({ ...passage, ...(destination && { destination }) }, error);
     }
   }
+
+  readonly #onRetry = (error: BridgeError): void => {
+    this.#counters.retried++;
+    this.#lastRetry = { error, at: performance.now() };
+  };
 
   #lanesOf(index: number): Lanes {
     const lanes = this.route.to[index];
@@ -191,7 +210,8 @@ export class RouteWorker {
     let wait = DEAD_LETTER_RETRY.initial;
     do {
       try {
-        await lanes.send(deadLetterOf(message, { ...reason, now: Date.now(), extent }, address), orderKey);
+        const letter = deadLetterOf(message, { ...reason, now: Date.now(), extent }, address);
+        await lanes.send(letter, orderKey, { onRetry: this.#onRetry });
         this.#counters.deadLettered++;
         this.#refusal = undefined;
         this.log.warn('dead-lettered', { ...fields, reason: error.message });

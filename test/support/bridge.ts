@@ -44,6 +44,8 @@ export function brokerEnvironment(broker: TestBroker, prefix = 'ACTIVEMQ'): Reco
 export interface StartOptions {
   /** False: resolves at once, for a bridge that is not to become ready. */
   readonly untilReady?: boolean;
+  /** Variables besides those of the broker. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A bridge in this process on a mapping file, without its HTTP server; resolves when every route is ready. */
@@ -80,7 +82,7 @@ export async function startBridgeOn(
   try {
     const file = join(folder, 'mapping.yaml');
     await writeFile(file, mapping);
-    return await startBridge(file, brokerEnvironment(broker), options);
+    return await startBridge(file, { ...brokerEnvironment(broker), ...options.env }, options);
   } finally {
     await rm(folder, { recursive: true });
   }
