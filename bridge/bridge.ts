@@ -1,3 +1,4 @@
+import { Canaries } from './canaries.js';
 import { laneClientId, sourceClientId } from './config/client-ids.js';
 import type { Config, RouteConfig } from './config/config.js';
 import { deadLetterPlace } from './config/dead-letter-place.js';
@@ -51,7 +52,9 @@ export function createBridge(config: Config, log: Log): Bridge {
   const exchanges = new Exchanges();
   /** What the durable sessions of rules that are gone may be subscribed to, in case they come back. Each took a reload to get here. */
   const abandoned = new Map<string, readonly MqttSubscription[]>();
-  for (const [name, routes] of sessionsOf(config, exchanges))
+  const canaries = new Canaries(log);
+  const first = sessionsOf(config, exchanges);
+  for (const [name, routes] of first)
     sessions.set(name, createSession(name, routes, { config, log, former: [] }));
 
   const change = async (next: Config, deadline: number): Promise<RouteChanges> => {
@@ -84,12 +87,14 @@ export function createBridge(config: Config, log: Log): Bridge {
       abandoned.delete(name);
       if (!kept.has(name)) flow.start();
     }
+    await canaries.update(next, wanted.values());
     return changes;
   };
 
   return {
     start() {
       for (const { flow } of sessions.values()) flow.start();
+      void canaries.update(config, first.values());
     },
     reload(next, deadline) {
       const changing = working.then(() => change(next, deadline));
@@ -98,22 +103,25 @@ export function createBridge(config: Config, log: Log): Bridge {
     },
     async stop(deadline) {
       state = 'draining';
-      await Promise.all([...sessions.values()].map(({ flow }) => flow.stop(deadline)));
+      await Promise.all([canaries.stop(), ...[...sessions.values()].map(({ flow }) => flow.stop(deadline))]);
       state = 'stopped';
     },
     status() {
       const flows = [...sessions.values()].map(({ flow }) => flow);
       const connections = flows.flatMap((flow) => flow.connections());
       const routes = flows.flatMap((flow) => flow.routes());
+      const birds = canaries.status();
       const ready =
         connections.every((connection) => connection.state === 'up') &&
-        routes.every((route) => route.state === 'running');
+        routes.every((route) => route.state === 'running') &&
+        birds.every((canary) => canary.state !== 'late');
       if (state === 'starting' && ready) state = 'running';
       return {
         ready: ready && state === 'running',
         state,
         startedAt,
         connections,
+        ...(birds.length === 0 ? {} : { canaries: birds }),
         routes: [...routes, ...rules.routes.filter(({ enabled }) => !enabled).map(disabledStatus)],
       };
     },

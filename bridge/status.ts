@@ -48,13 +48,31 @@ export interface RouteStatus {
   readonly oldestInFlightSeconds: number;
 }
 
+/** A small message that is sent to a broker and read back, again and again, over one protocol. */
+export interface CanaryStatus {
+  readonly broker: string;
+  readonly protocol: Protocol;
+  /** The kind and name of the place that it is sent to. */
+  readonly address: string;
+  /** late: none has come back for three times the time between two. */
+  readonly state: 'starting' | 'back' | 'late';
+  /** Of the last one that came back. */
+  readonly roundTripMs?: number;
+  /** ISO 8601: when that was. */
+  readonly lastBack?: string;
+  /** Why it is late, as far as that is known. */
+  readonly reason?: Reason;
+}
+
 export interface BridgeStatus {
-  /** True when every route's source is subscribed, every sink has its connection, and no route is held up. */
+  /** True when every route's source is subscribed, every sink has its connection, no route is held up, and no canary late. */
   readonly ready: boolean;
   readonly state: 'starting' | 'running' | 'draining' | 'stopped';
   readonly startedAt: string;
   readonly connections: readonly ConnectionStatus[];
   readonly routes: readonly RouteStatus[];
+  /** Absent when no broker has one. */
+  readonly canaries?: readonly CanaryStatus[];
   /** Absent until the rules were read again for the first time. */
   readonly lastReload?: ReloadOutcome;
 }
