@@ -42,6 +42,11 @@ export interface RouteStatus {
   /** Sends made again. */
   readonly retried: number;
   readonly deadLettered: number;
+  /** Why the last of them became one. */
+  readonly lastDeadLetter?: Reason & {
+    /** ISO 8601. */
+    readonly at: string;
+  };
   /** Taken from the source and not yet settled. */
   readonly inFlight: number;
   /** How long the oldest of them is being sent; 0 without one. */

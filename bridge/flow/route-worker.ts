@@ -30,7 +30,10 @@ export interface FlowRoute {
 /** What became of a message at one destination. Abandoned: not safe anywhere; its source keeps it. */
 type Fate = 'confirmed' | 'dead-lettered' | 'expired' | 'abandoned';
 
-type Counter = Exclude<keyof RouteStatus, 'name' | 'state' | 'reason' | 'oldestInFlightSeconds'>;
+type Counter = Exclude<
+  keyof RouteStatus,
+  'name' | 'state' | 'reason' | 'lastDeadLetter' | 'oldestInFlightSeconds'
+>;
 
 /** Milliseconds in which a send that gets no answer is tried again twice. */
 const LATELY = 2 * SEND_TIMEOUT;
@@ -80,6 +83,7 @@ export class RouteWorker {
   readonly #sending = new Set<{ readonly since: number }>();
   #refusal: BridgeError | undefined;
   #lastRetry: { readonly error: BridgeError; readonly at: number } | undefined;
+  #lastDeadLetter: RouteStatus['lastDeadLetter'];
   #stopping = false;
 
   constructor(
@@ -109,8 +113,9 @@ export class RouteWorker {
     return oldest === undefined ? 0 : performance.now() - oldest.since;
   }
 
-  counters(): Readonly<Record<Counter, number>> {
-    return { ...this.#counters };
+  counters(): Readonly<Record<Counter, number>> & Pick<RouteStatus, 'lastDeadLetter'> {
+    const last = this.#lastDeadLetter;
+    return { ...this.#counters, ...(last === undefined ? {} : { lastDeadLetter: last }) };
   }
 
   /** What waits for its turn stays with its source, or is sent at once if that has been told that it is accepted. */
@@ -213,6 +218,7 @@ export class RouteWorker {
         const letter = deadLetterOf(message, { ...reason, now: Date.now(), extent }, address);
         await lanes.send(letter, orderKey, { onRetry: this.#onRetry });
         this.#counters.deadLettered++;
+        this.#lastDeadLetter = { code: error.code, message: error.message, at: new Date().toISOString() };
         this.#refusal = undefined;
         this.log.warn('dead-lettered', { ...fields, reason: error.message });
         return 'dead-lettered';

@@ -37,6 +37,8 @@ export interface TestBroker {
 export interface BrokerOptions {
   /** Sends to names with any other first level are refused; Classic: to JMS destinations alone. */
   readonly writable?: string;
+  /** With `writable`: names with any other first level cannot be read. By default all can. */
+  readonly readable?: string;
 }
 
 export interface ClassicOptions extends BrokerOptions {

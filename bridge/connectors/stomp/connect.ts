@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import net, { type Socket } from 'node:net';
 import tls from 'node:tls';
 import { asBridgeError, BridgeError } from '../../errors.js';
+import { describeAddress, renderPattern } from '../../message/address.js';
 import type { Connect, Connection, Delivery, Endpoint, SinkSpec, SourceSpec } from '../connector.js';
 import { flavourOf, type StompFlavour } from '../flavours/flavour.js';
 import { peerOfServerHeader } from '../peer.js';
@@ -184,7 +185,9 @@ class StompConnection implements Connection {
       prefetch: Math.min(window, MAX_PREFETCH),
       ...(durable === undefined ? {} : { durable }),
     });
-    await this.#ask('SUBSCRIBE', [
+    const name = renderPattern(pattern, { one: '*', rest: '>' });
+    const what = `the subscription to ${describeAddress({ kind: spec.kind, name })}`;
+    await this.#ask(what, 'SUBSCRIBE', [
       ['id', id],
       ['ack', 'client-individual'],
       ...Object.entries(headers),
@@ -234,7 +237,7 @@ class StompConnection implements Connection {
   }
 
   /** A frame that the broker has to confirm. @throws BridgeError `subscription-refused`, `connection-lost` */
-  #ask(command: string, headers: readonly (readonly [string, string])[]): Promise<void> {
+  #ask(what: string, command: string, headers: readonly (readonly [string, string])[]): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#reason !== undefined) {
         reject(this.#reason);
@@ -244,7 +247,7 @@ class StompConnection implements Connection {
       const refuse = (text: string) =>
         reject(new BridgeError('subscription-refused', `${placeOf(this.#endpoint)} ${text}`));
       const deadline = setTimeout(
-        () => refuse(`does not confirm the subscription within ${connectTimeout} ms`),
+        () => refuse(`does not confirm ${what} within ${connectTimeout} ms`),
         connectTimeout,
       );
       const receipt = this.#expectReceipt(() => {
@@ -252,7 +255,7 @@ class StompConnection implements Connection {
         this.#onRefusal = undefined;
         resolve();
       });
-      this.#onRefusal = (text) => refuse(`refuses the subscription: ${text}`);
+      this.#onRefusal = (text) => refuse(`refuses ${what}: ${text}`);
       void this.lost.then((reason) => {
         clearTimeout(deadline);
         reject(reason);

@@ -1,4 +1,5 @@
 import { BridgeError } from '../../errors.js';
+import { type Address, describeAddress } from '../../message/address.js';
 import type { OutboundMessage } from '../../message/message.js';
 import type { Endpoint, Sink, SinkSpec } from '../connector.js';
 import type { StompFlavour } from '../flavours/flavour.js';
@@ -13,6 +14,7 @@ const LARGEST_BATCH_BYTES = 1024 * 1024;
 
 interface Pending {
   readonly send: Send;
+  readonly to: Address;
   /** Milliseconds since the epoch; counted from when it was written. */
   deadline: number;
   readonly resolve: () => void;
@@ -59,7 +61,7 @@ export class StompSink implements Sink {
         reject(this.#reason);
         return;
       }
-      this.#waiting.push({ send, deadline: Number.POSITIVE_INFINITY, resolve, reject });
+      this.#waiting.push({ send, to: message.to, deadline: Number.POSITIVE_INFINITY, resolve, reject });
       this.#schedule();
     });
   }
@@ -140,7 +142,7 @@ export class StompSink implements Sink {
     for (const pending of this.#sent) {
       if (pending.deadline > now) return;
       this.#sent.delete(pending);
-      const text = `${placeOf(this.#connection.endpoint)} did not answer within ${this.#spec.sendTimeout} ms`;
+      const text = `${placeOf(this.#connection.endpoint)}: no answer within ${this.#spec.sendTimeout} ms to a message for ${describeAddress(pending.to)}; is it full?`;
       pending.reject(new BridgeError('send-timeout', text));
     }
   }

@@ -8,18 +8,14 @@ import { freePorts } from './ports.js';
 import { brokerFolder, testBroker } from './test-broker.js';
 
 /** ActiveMQ Classic as users get it: the same jars, configuration and code that `up` starts. */
-export async function startClassicBroker({
-  writable,
-  temporary,
-  transformer,
-}: ClassicOptions): Promise<TestBroker> {
+export async function startClassicBroker({ transformer, ...rights }: ClassicOptions): Promise<TestBroker> {
   const { broker: shipped, cache } = findCheckout();
   const libDir = await fetchActiveMq({ cacheDir: cache, say: console.log });
   const [mqtt = 0, amqp = 0, stomp = 0, openwire = 0, ws = 0] = await freePorts(5);
   const ports = { mqtt, amqp, stomp, openwire, ws };
   const dataDir = await brokerFolder('classic');
   const changes = [
-    ...(writable === undefined ? [] : [onlyWritable(writable, temporary)]),
+    ...(rights.writable === undefined ? [] : [withRights(rights)]),
     ...(transformer === undefined ? [] : [withTransformer(transformer)]),
   ];
   const confDir = changes.length === 0 ? shipped : await changedCopy(shipped, dataDir, changes);
@@ -51,15 +47,17 @@ async function changedCopy(shipped: string, dataDir: string, changes: readonly C
   return folder;
 }
 
-/** Only destinations with this first level may be written. */
-function onlyWritable(writable: string, temporary: string | undefined): Change {
-  const entry = (kind: string, name: string, write: string) =>
-    `<authorizationEntry ${kind}="${name}" read="services,members" write="${write}" admin="services,members"/>`;
+const EVERYBODY = 'services,members';
+
+function withRights({ writable, readable, temporary }: ClassicOptions): Change {
+  const entry = (kind: string, name: string, write: string, read: string) =>
+    `<authorizationEntry ${kind}="${name}" read="${read}" write="${write}" admin="${EVERYBODY}"/>`;
   // The entries that match a name add up.
   const entries = ['queue', 'topic'].flatMap((kind) => [
-    entry(kind, '>', 'nobody'),
-    entry(kind, `${writable}.>`, 'services,members'),
-    entry(kind, 'ActiveMQ.Advisory.>', 'services,members'),
+    entry(kind, '>', 'nobody', readable === undefined ? EVERYBODY : 'nobody'),
+    entry(kind, `${writable}.>`, EVERYBODY, 'nobody'),
+    ...(readable === undefined ? [] : [entry(kind, `${readable}.>`, 'nobody', EVERYBODY)]),
+    entry(kind, 'ActiveMQ.Advisory.>', EVERYBODY, EVERYBODY),
   ]);
   const temporaries =
     temporary === undefined
