@@ -1,3 +1,4 @@
+import { Canaries } from './canaries.js';
 import { laneClientId, sourceClientId } from './config/client-ids.js';
 import type { Config, RouteConfig } from './config/config.js';
 import { deadLetterPlace } from './config/dead-letter-place.js';
@@ -58,6 +59,7 @@ export function createBridge(config: Config, log: Log, tails?: Tails): Bridge {
   const echoes = new EchoLedger();
   /** What the durable sessions of rules that are gone may be subscribed to, in case they come back. Each took a reload to get here. */
   const abandoned = new Map<string, readonly MqttSubscription[]>();
+  const canaries = new Canaries(log);
   const first = sessionsOf(config, exchanges);
   echoes.follow(echoPathsOf(config, first));
   for (const [name, routes] of first)
@@ -96,12 +98,14 @@ export function createBridge(config: Config, log: Log, tails?: Tails): Bridge {
       abandoned.delete(name);
       if (!kept.has(name)) flow.start();
     }
+    await canaries.update(next, wanted.values());
     return changes;
   };
 
   return {
     start() {
       for (const { flow } of sessions.values()) flow.start();
+      void canaries.update(config, first.values());
     },
     reload(next, deadline) {
       const changing = working.then(() => change(next, deadline));
@@ -111,22 +115,25 @@ export function createBridge(config: Config, log: Log, tails?: Tails): Bridge {
     rules: () => rules,
     async stop(deadline) {
       state = 'draining';
-      await Promise.all([...sessions.values()].map(({ flow }) => flow.stop(deadline)));
+      await Promise.all([canaries.stop(), ...[...sessions.values()].map(({ flow }) => flow.stop(deadline))]);
       state = 'stopped';
     },
     status() {
       const flows = [...sessions.values()].map(({ flow }) => flow);
       const connections = flows.flatMap((flow) => flow.connections());
       const routes = flows.flatMap((flow) => flow.routes());
+      const birds = canaries.status();
       const ready =
         connections.every((connection) => connection.state === 'up') &&
-        routes.every((route) => route.state === 'running');
+        routes.every((route) => route.state === 'running') &&
+        birds.every((canary) => canary.state !== 'late');
       if (state === 'starting' && ready) state = 'running';
       return {
         ready: ready && state === 'running',
         state,
         startedAt,
         connections,
+        ...(birds.length === 0 ? {} : { canaries: birds }),
         routes: [...routes, ...rules.routes.filter(({ enabled }) => !enabled).map(disabledStatus)],
       };
     },
@@ -152,14 +159,17 @@ function createSession(name: string, routes: SessionRoutes, context: SessionCont
 function createFlow(name: string, routes: SessionRoutes, context: SessionContext): Flow {
   const { config, log, echoes, tails, former } = context;
   const pool = new Map<string, Lanes>();
-  const lanesFor = ({ broker, via }: { broker: string; via: Protocol }, count?: number): Lanes => {
+  const lanesFor = (
+    { broker, via }: { broker: string; via: Protocol },
+    { forDeadLetters = false } = {},
+  ): Lanes => {
     const key = `${broker} over ${via}`;
     const known = pool.get(key);
     if (known !== undefined) return known;
     const target = brokerNamed(config, broker);
     const lanes = new Lanes({
       name: `${name} to ${key}`,
-      endpoints: Array.from({ length: count ?? target.lanes }, (_, index) =>
+      endpoints: Array.from({ length: forDeadLetters ? 1 : target.lanes }, (_, index) =>
         endpointOf(target, via, {
           clientId: laneClientId(target.clientId, name, via, index + 1),
           cleanSession: true,
@@ -170,6 +180,8 @@ function createFlow(name: string, routes: SessionRoutes, context: SessionContext
       retry: routes[0].config.retry,
       atMostOnce: routes[0].config.delivery === 'at-most-once',
       hold: () => flow.clientIdConflict(via),
+      // A route that never needs one is not held up over how its dead letters look.
+      evenIfUnreadable: forDeadLetters,
       onOpen: () => flow.laneOpened(),
       log,
     });
@@ -185,7 +197,10 @@ function createFlow(name: string, routes: SessionRoutes, context: SessionContext
   // After every destination has its lanes, so that dead letters share them where they can.
   const withDeadLetters = flowRoutes.map(({ outputs, ...route }): FlowRoute => {
     const place = deadLetterPlace(route.config, config.brokers, outputs);
-    return { ...route, deadLetter: { address: place.address, lanes: lanesFor(place, 1) } };
+    return {
+      ...route,
+      deadLetter: { address: place.address, lanes: lanesFor(place, { forDeadLetters: true }) },
+    };
   });
   const [first, ...rest] = withDeadLetters;
   if (first === undefined) throw new RangeError('a flow needs at least one route');
@@ -221,6 +236,7 @@ function disabledStatus({ name }: RouteConfig): RouteStatus {
     filtered: 0,
     duplicates: 0,
     lost: 0,
+    expired: 0,
     retried: 0,
     deadLettered: 0,
     deadLetterReasons: {},

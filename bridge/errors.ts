@@ -34,6 +34,8 @@ export type ErrorCode =
   | 'limit-exceeded'
   /** It has passed as many bridges as the rule allows: rules that feed each other in a circle. */
   | 'loop-detected'
+  /** Its sender's time to live was over before it could be sent. */
+  | 'expired'
   /** An answer to a request that is not open (any more). */
   | 'no-request'
   /** Something the command needs is not there (Java, Maven, a free port, a file). */

@@ -97,7 +97,8 @@ export function fingerprintOf(routes: SessionRoutes, config: Config): string {
   );
   return fingerprint(
     routes.map(({ rule }) => rule),
-    [...new Set(brokers)].map((name) => brokerNamed(config, name)),
+    // A canary has connections of its own: the routes do not notice a change of it.
+    [...new Set(brokers)].map((name) => ({ ...brokerNamed(config, name), canary: undefined })),
   );
 }
 

@@ -20,6 +20,10 @@ export interface ConnectionStatus {
   /** Failed attempts since it was last up. */
   readonly attempts: number;
   readonly reason?: Reason;
+  /** What the broker said it is when it was last up, for example `ActiveMQ 6.1.8`. Not over MQTT, which has no place for it. */
+  readonly peer?: string;
+  /** What works, and should be changed all the same, one sentence each. */
+  readonly notes?: readonly string[];
 }
 
 export interface RouteStatus {
@@ -34,23 +38,49 @@ export interface RouteStatus {
   readonly duplicates: number;
   /** At most once: accepted at the source and then not delivered. */
   readonly lost: number;
+  /** Accepted and not sent to a destination, because their own time to live was over. */
+  readonly expired: number;
+  /** Sends made again. */
   readonly retried: number;
   readonly deadLettered: number;
   /** How many of these for each reason that there was. */
   readonly deadLetterReasons: Readonly<Partial<Record<ErrorCode, number>>>;
+  /** Why the last of them became one. */
+  readonly lastDeadLetter?: Reason & {
+    /** ISO 8601. */
+    readonly at: string;
+  };
   /** Taken from the source and not yet settled. */
   readonly inFlight: number;
   /** How long the oldest of them is being sent; 0 without one. */
   readonly oldestInFlightSeconds: number;
 }
 
+/** A small message that is sent to a broker and read back, again and again, over one protocol. */
+export interface CanaryStatus {
+  readonly broker: string;
+  readonly protocol: Protocol;
+  /** The kind and name of the place that it is sent to. */
+  readonly address: string;
+  /** late: none has come back for three times the time between two. */
+  readonly state: 'starting' | 'back' | 'late';
+  /** Of the last one that came back. */
+  readonly roundTripMs?: number;
+  /** ISO 8601: when that was. */
+  readonly lastBack?: string;
+  /** Why it is late, as far as that is known. */
+  readonly reason?: Reason;
+}
+
 export interface BridgeStatus {
-  /** True when every route's source is subscribed, every sink has its connection, and no route is held up. */
+  /** True when every route's source is subscribed, every sink has its connection, no route is held up, and no canary late. */
   readonly ready: boolean;
   readonly state: 'starting' | 'running' | 'draining' | 'stopped';
   readonly startedAt: string;
   readonly connections: readonly ConnectionStatus[];
   readonly routes: readonly RouteStatus[];
+  /** Absent when no broker has one. */
+  readonly canaries?: readonly CanaryStatus[];
   /** Absent until the rules were read again for the first time. */
   readonly lastReload?: ReloadOutcome;
 }

@@ -56,7 +56,7 @@ export function buildConfig(
 }
 
 function buildBroker(name: string, broker: BrokerInput, tls: TlsOptions | undefined): BrokerConfig {
-  const { type, mqttVersion, clientId, lanes, username, password } = broker;
+  const { type, mqttVersion, clientId, lanes, username, password, canary } = broker;
   const endpoints = new Map<Protocol, readonly [HostPort, ...HostPort[]]>();
   for (const protocol of protocolsOf(type)) {
     const addresses = endpointsOf(broker, protocol, tls);
@@ -71,6 +71,7 @@ function buildBroker(name: string, broker: BrokerInput, tls: TlsOptions | undefi
     lanes,
     // A variable that may be empty is how an account is left out.
     ...optional('username', username || undefined),
+    ...optional('canary', canary && { every: milliseconds(canary.every) }),
     ...optional('password', password ? new Secret(password) : undefined),
   };
 }

@@ -1,3 +1,4 @@
+import { checkCanaries } from './check-canaries.js';
 import { checkClientIds } from './check-client-ids.js';
 import { checkNames } from './check-names.js';
 import { checkNever } from './check-never.js';
@@ -17,4 +18,5 @@ export function checkAcrossRoutes(mapping: Mapping, root: Node, report: Report):
   checkSameNames(routes, root, report);
   checkShadows(routes, report);
   checkClientIds(mapping, routes, root, report);
+  checkCanaries(mapping, routes, report);
 }

@@ -57,6 +57,8 @@ export interface BrokerConfig {
   readonly clientId: string;
   /** Sink connections a route opens there. */
   readonly lanes: number;
+  /** Sends a message there and reads it back, every so many milliseconds. */
+  readonly canary?: { readonly every: number };
 }
 
 export interface HostPort {

@@ -97,17 +97,17 @@ const LARGEST_BODY = 268_435_455;
 /** As many names as a rule may remember: some 10 MB of them. */
 const MOST_DESTINATIONS = 100_000;
 
-const duration = (longest: number) =>
+const duration = (longest: number, shortest = 1) =>
   z.union([
-    z.int().min(1).max(longest),
+    z.int().min(shortest).max(longest),
     z
       .string()
       .regex(DURATION, {
         error: 'must be milliseconds, or a number with a unit: 200ms, 5s, 2m, 1h',
         abort: true,
       })
-      .refine((value) => milliseconds(value) >= 1 && milliseconds(value) <= longest, {
-        message: `must be from 1 to ${longest} milliseconds`,
+      .refine((value) => milliseconds(value) >= shortest && milliseconds(value) <= longest, {
+        message: `must be from ${shortest} to ${longest} milliseconds`,
       }),
   ]);
 
@@ -134,6 +134,14 @@ const tls = z
     key: some('a path').optional().describe('File with the key of that certificate (PEM).'),
   })
   .describe('TLS for `host` and for urls that ask for it. Paths start at the mapping file’s folder.');
+
+const canary = z
+  .strictObject({
+    every: duration(LONGEST_WAIT, 1_000).describe('Time between two: milliseconds, or text like 30s.'),
+  })
+  .describe(
+    'Sends a small message to a queue (and an MQTT topic) of the bridge’s own and reads it back, over each protocol that routes use; health tells when none comes back.',
+  );
 
 const broker = z
   .strictObject({
@@ -165,6 +173,7 @@ const broker = z
       .default(4)
       .describe('Connections a route sends over; each order key keeps to one.'),
     tls: tls.optional(),
+    canary: canary.optional(),
   })
   .describe('One broker. It needs a `host` or a url for each protocol that routes use.');
 
@@ -526,7 +535,7 @@ export function keysAt(path: Path): readonly string[] {
     if (path.at(-1) === 'replyTo') return Object.keys(addressKeys);
     return part === 'given' ? of(given) : part === 'expect' ? of(expected) : of(test);
   }
-  if (section === 'brokers') return part === 'tls' ? of(tls) : of(broker);
+  if (section === 'brokers') return part === 'tls' ? of(tls) : part === 'canary' ? of(canary) : of(broker);
   if (part === 'reply') {
     if (path.includes('from')) return of(replyFrom);
     return path.includes('to') ? of(replyTarget) : of(reply);

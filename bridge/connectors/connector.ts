@@ -127,6 +127,8 @@ export interface SinkSpec {
   readonly sendTimeout: number;
   /** How many sends may be without an answer at most; further ones wait inside the sink, in order. */
   readonly window: number;
+  /** Opens although the broker would hand what is sent to most of its clients in a form that they cannot read. Without it: `wrong-broker`. */
+  readonly evenIfUnreadable?: true;
 }
 
 /** One connection to one broker. It lives once: never reopened, replaced instead. */
@@ -134,6 +136,10 @@ export interface Connection {
   /** Resolves when the broker has confirmed the subscription. Rejects with a BridgeError. MQTT: call it once a connection. */
   source(spec: SourceSpec, onDelivery: (delivery: Delivery) => void): Promise<Source>;
   sink(spec: SinkSpec): Promise<Sink>;
+  /** What the broker says it is, where the protocol has a place for it: `ActiveMQ 6.1.8`. 80 characters at most. */
+  readonly peer?: string | undefined;
+  /** What was found out about the broker on the way and somebody may want to change; nothing that keeps it from working. */
+  readonly notes?: readonly string[];
   /** Resolves (never rejects) when the connection is gone, with the reason; by `close` too. */
   readonly lost: Promise<BridgeError>;
   /** Ends it politely, within 2 s, whatever the peer does. Unsettled deliveries stay with the broker. */

@@ -63,6 +63,8 @@ export class Supervisor {
   #state: ConnectionStatus['state'] = 'connecting';
   #since = Date.now();
   #reason: BridgeError | undefined;
+  #peer: string | undefined;
+  #notes: readonly string[] = [];
   #shortLives = 0;
   #replacing = false;
   /** Milliseconds on the monotonic clock. */
@@ -113,6 +115,8 @@ export class Supervisor {
       state: this.#state,
       since: new Date(this.#since).toISOString(),
       attempts: this.#state === 'up' ? 0 : this.#attempts(),
+      ...(this.#peer === undefined ? {} : { peer: this.#peer }),
+      ...(this.#notes.length === 0 ? {} : { notes: this.#notes }),
       ...(this.#reason === undefined || this.#state === 'up'
         ? {}
         : { reason: { code: this.#reason.code, message: this.#reason.message } }),
@@ -147,6 +151,7 @@ export class Supervisor {
       return asBridgeError(error, 'connection-failed');
     }
     this.#connection = connection;
+    this.#peer = connection.peer;
     // It may have come up in the very moment of `stop`, which then saw no connection to close.
     if (this.#stop.signal.aborted) await connection.close();
     let reason: BridgeError;
@@ -154,7 +159,7 @@ export class Supervisor {
     try {
       await Promise.race([onUp(connection), connection.lost.then((lost) => Promise.reject(lost))]);
       upSince = performance.now();
-      this.#succeed();
+      this.#succeed(connection);
       reason = await connection.lost;
     } catch (error) {
       reason = asBridgeError(error, 'connection-failed');
@@ -219,10 +224,14 @@ export class Supervisor {
     this.#since = Date.now();
   }
 
-  #succeed(): void {
+  #succeed({ peer, notes = [] }: Connection): void {
     this.#enter('up');
     this.#tried();
-    this.#options.log.info('connected', this.#fields());
+    this.#options.log.info('connected', { ...this.#fields(), ...(peer === undefined ? {} : { peer }) });
+    // What was said of the last connection is no news.
+    for (const note of notes)
+      if (!this.#notes.includes(note)) this.#options.log.warn('broker.note', { ...this.#fields(), note });
+    this.#notes = [...notes];
   }
 
   #fail(reason: BridgeError): void {

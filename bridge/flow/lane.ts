@@ -3,7 +3,14 @@ import type { Sink } from '../connectors/connector.js';
 import { asBridgeError, BridgeError, type ErrorCode } from '../errors.js';
 import type { OutboundMessage } from '../message/message.js';
 
-interface Entry {
+export interface SendOptions {
+  /** Milliseconds on the monotonic clock, from which on nobody wants the message any more. */
+  readonly expires?: number;
+  /** Called each time the message is to be sent again, with the reason. */
+  readonly onRetry?: (error: BridgeError) => void;
+}
+
+interface Entry extends SendOptions {
   readonly sequence: number;
   readonly message: OutboundMessage;
   readonly confirm: () => void;
@@ -36,8 +43,6 @@ export interface LaneOptions {
   readonly atMostOnce: boolean;
   /** A send without an answer leaves the connection in doubt: ask for a new one. */
   readonly replaceConnection: () => void;
-  /** Called once for each message that is sent again, with the reason. */
-  readonly onRetry: (error: BridgeError) => void;
 }
 
 /**
@@ -73,9 +78,10 @@ export class Lane {
 
   /**
    * Resolves when the sink's broker has confirmed, however many attempts and connections that takes. Rejects with a
-   * BridgeError: a permanent one for this message alone, or `connection-lost` when the lane was closed.
+   * BridgeError: a permanent one for this message alone (`expired` when its time was over before it was sent), or `connection-lost`
+   * when the lane was closed.
    */
-  send(message: OutboundMessage): Promise<void> {
+  send(message: OutboundMessage, options: SendOptions = {}): Promise<void> {
     return new Promise((confirm, refuse) => {
       if (this.#closed) {
         refuse(laneClosed());
@@ -84,6 +90,7 @@ export class Lane {
       this.#waiting.push({
         sequence: this.#sequence++,
         message,
+        ...options,
         confirm,
         refuse,
         losses: 0,
@@ -131,16 +138,18 @@ export class Lane {
       const isolating = Math.min(entry.sequence, this.#lastHanded) <= this.#isolateUntil;
       if (isolating && this.#unanswered > 0) break;
       taken++;
-      this.#hand(entry, sink, isolating);
+      const message = withTimeLeft(entry);
+      if (message === undefined) entry.refuse(expired());
+      else this.#hand({ entry, message }, sink, isolating);
     }
     if (taken > 0) this.#waiting.splice(0, taken);
   }
 
-  #hand(entry: Entry, sink: Sink, alone: boolean): void {
+  #hand({ entry, message }: { entry: Entry; message: OutboundMessage }, sink: Sink, alone: boolean): void {
     this.#unanswered++;
     this.#lastHanded = entry.sequence;
     entry.attempts++;
-    sink.send(entry.message).then(
+    sink.send(message).then(
       () => {
         this.#backoff.reset();
         entry.confirm();
@@ -180,7 +189,7 @@ export class Lane {
     if (error.code === 'destination-full')
       this.#isolateUntil = Math.max(this.#isolateUntil, entry.sequence + CAUTIOUS_FOR);
     this.#failed.push(entry);
-    this.#options.onRetry(error);
+    entry.onRetry?.(error);
   }
 
   /** Nothing more goes to a sink whose broker does not answer; the next connection's sink takes over. */
@@ -207,6 +216,17 @@ export class Lane {
       this.#pump();
     }, this.#backoff.next());
   }
+}
+
+/** Brokers count a time to live from when they get the message; undefined when nothing is left of it. */
+function withTimeLeft({ message, expires }: Entry): OutboundMessage | undefined {
+  if (expires === undefined) return message;
+  const left = Math.ceil(expires - performance.now());
+  return left < 1 ? undefined : { ...message, ttl: Math.min(message.ttl ?? left, left) };
+}
+
+function expired(): BridgeError {
+  return new BridgeError('expired', 'its time to live was over before it could be sent');
 }
 
 function afterAttempts(error: BridgeError, { attempts }: Entry): BridgeError {

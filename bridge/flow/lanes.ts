@@ -4,13 +4,10 @@ import type { BridgeError } from '../errors.js';
 import type { OutboundMessage } from '../message/message.js';
 import type { Log } from '../observability/log.js';
 import type { ConnectionStatus } from '../status.js';
-import { Lane, type LaneOptions } from './lane.js';
+import { Lane, type LaneOptions, type SendOptions } from './lane.js';
 
 /** Milliseconds until a send without an answer is in doubt: a full Classic queue gives no answer at all. */
 export const SEND_TIMEOUT = 30_000;
-
-/** Milliseconds in which a send that gets no answer is tried again twice. */
-const LATELY = 2 * SEND_TIMEOUT;
 
 export interface LanesOptions {
   /** For health: `room-to-jms to activemq over stomp`. */
@@ -24,6 +21,8 @@ export interface LanesOptions {
   readonly atMostOnce: boolean;
   /** See `SupervisorOptions.hold`. */
   readonly hold: () => Promise<BridgeError | undefined>;
+  /** See `SinkSpec`. */
+  readonly evenIfUnreadable?: boolean;
   /** Called each time a lane has come up. */
   readonly onOpen: () => void;
   readonly log: Log;
@@ -33,17 +32,11 @@ export interface LanesOptions {
 export class Lanes {
   readonly #lanes: readonly { readonly lane: Lane; readonly supervisor: Supervisor }[];
 
-  #retried = 0;
-  #lastRetry: { readonly error: BridgeError; readonly at: number } | undefined;
-
   constructor(options: LanesOptions) {
     const { endpoints, connect, log, window, retry, atMostOnce, onOpen, hold } = options;
-    const onRetry = (error: BridgeError) => {
-      this.#retried++;
-      this.#lastRetry = { error, at: performance.now() };
-    };
+    const unreadable = options.evenIfUnreadable === true ? { evenIfUnreadable: true as const } : {};
     this.#lanes = endpoints.map((endpoint, index) => {
-      const lane = new Lane({ retry, atMostOnce, onRetry, replaceConnection: () => supervisor.replace() });
+      const lane = new Lane({ retry, atMostOnce, replaceConnection: () => supervisor.replace() });
       const supervisor: Supervisor = new Supervisor({
         name: endpoints.length === 1 ? options.name : `${options.name}, lane ${index + 1}`,
         endpoint,
@@ -51,7 +44,7 @@ export class Lanes {
         hold,
         log,
         onUp: async (connection: Connection) => {
-          lane.open(await connection.sink({ sendTimeout: SEND_TIMEOUT, window }));
+          lane.open(await connection.sink({ sendTimeout: SEND_TIMEOUT, window, ...unreadable }));
           onOpen();
         },
         onDown: () => lane.lose(),
@@ -69,21 +62,10 @@ export class Lanes {
   }
 
   /** Resolves on the broker's confirm; see `Lane.send`. */
-  send(message: OutboundMessage, orderKey: string): Promise<void> {
+  send(message: OutboundMessage, orderKey: string, options: SendOptions = {}): Promise<void> {
     const picked = this.#lanes[this.#lanes.length === 1 ? 0 : hash(orderKey) % this.#lanes.length];
     if (picked === undefined) throw new RangeError('a flow needs at least one lane');
-    return picked.lane.send(message);
-  }
-
-  /** Sends made again since the start. */
-  get retried(): number {
-    return this.#retried;
-  }
-
-  /** Why something was sent again, if that was lately. */
-  get lastRetry(): BridgeError | undefined {
-    const last = this.#lastRetry;
-    return last !== undefined && performance.now() - last.at < LATELY ? last.error : undefined;
+    return picked.lane.send(message, options);
   }
 
   get allOpen(): boolean {

@@ -189,8 +189,13 @@ export function mapContents(
     ...optional('type', text(to.type, scope)),
     ...optional('correlationId', text(to.correlationId, scope)),
     ...optional('priority', to.priority),
-    ...optional('ttl', to.ttl),
+    ...optional('ttl', shorter(to.ttl, message.ttl)),
   };
+}
+
+/** A message lives no longer than its sender wants, whatever the rule says. */
+function shorter(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }
 
 function mapBody(to: OutputConfig, message: Message, scope: Scope): string | Buffer {

@@ -8,7 +8,7 @@ import type { Log } from '../observability/log.js';
 import type { RouteStatus } from '../status.js';
 import { type DeadLetterExtent, deadLetterOf, LONGEST_CUT_BODY } from './dead-letter.js';
 import type { EchoNotes } from './echo-ledger.js';
-import type { Lanes } from './lanes.js';
+import { type Lanes, SEND_TIMEOUT } from './lanes.js';
 import { type Arrival, bodySize } from './mapping.js';
 import { Pacer } from './pacer.js';
 import type { Plan, PlannedSend, Planner } from './plan.js';
@@ -32,12 +32,15 @@ export interface FlowRoute {
 }
 
 /** What became of a message at one destination. Abandoned: not safe anywhere; its source keeps it. */
-type Fate = 'confirmed' | 'dead-lettered' | 'abandoned';
+type Fate = 'confirmed' | 'dead-lettered' | 'expired' | 'abandoned';
 
 type Counter = Exclude<
   keyof RouteStatus,
-  'name' | 'state' | 'reason' | 'deadLetterReasons' | 'oldestInFlightSeconds'
+  'name' | 'state' | 'reason' | 'deadLetterReasons' | 'lastDeadLetter' | 'oldestInFlightSeconds'
 >;
+
+/** Milliseconds in which a send that gets no answer is tried again twice. */
+const LATELY = 2 * SEND_TIMEOUT;
 
 /** Milliseconds that a message may be on its way before its route counts as held up. */
 const HELD_UP_AFTER = 30_000;
@@ -53,6 +56,8 @@ interface Passage {
   readonly orderKey: string;
   readonly id: string;
   readonly begin?: Begin;
+  /** When its own time to live is over: milliseconds on the monotonic clock. */
+  readonly expires?: number;
 }
 
 /**
@@ -80,6 +85,7 @@ export class RouteWorker {
     filtered: 0,
     duplicates: 0,
     lost: 0,
+    expired: 0,
     retried: 0,
     deadLettered: 0,
     inFlight: 0,
@@ -90,6 +96,8 @@ export class RouteWorker {
   /** When each message that is being sent came to that, in the order of their coming. Milliseconds on the monotonic clock. */
   readonly #sending = new Set<{ readonly since: number }>();
   #refusal: BridgeError | undefined;
+  #lastRetry: { readonly error: BridgeError; readonly at: number } | undefined;
+  #lastDeadLetter: RouteStatus['lastDeadLetter'];
   #stopping = false;
 
   constructor(
@@ -106,7 +114,8 @@ export class RouteWorker {
     if (this.#refusal !== undefined) return this.#refusal;
     const age = this.oldestInFlight();
     if (age < HELD_UP_AFTER) return undefined;
-    const [reason] = this.route.to.flatMap(({ lastRetry }) => lastRetry ?? []);
+    const last = this.#lastRetry;
+    const reason = last !== undefined && performance.now() - last.at < LATELY ? last.error : undefined;
     return new BridgeError(
       reason?.code ?? 'send-timeout',
       `a message has been on its way for ${Math.round(age / 1000)} s${reason === undefined ? '' : `: ${reason.message}`}`,
@@ -119,9 +128,13 @@ export class RouteWorker {
     return oldest === undefined ? 0 : performance.now() - oldest.since;
   }
 
-  counters(): Pick<RouteStatus, Counter | 'deadLetterReasons'> {
-    const retried = [...new Set(this.route.to)].reduce((sum, lanes) => sum + lanes.retried, 0);
-    return { ...this.#counters, deadLetterReasons: { ...this.#deadLetterReasons }, retried };
+  counters(): Pick<RouteStatus, Counter | 'deadLetterReasons' | 'lastDeadLetter'> {
+    const last = this.#lastDeadLetter;
+    return {
+      ...this.#counters,
+      deadLetterReasons: { ...this.#deadLetterReasons },
+      ...(last === undefined ? {} : { lastDeadLetter: last }),
+    };
   }
 
   /** What waits for its turn stays with its source, or is sent at once if that has been told that it is accepted. */
@@ -130,7 +143,7 @@ export class RouteWorker {
     this.#pacer?.stop(this.route.config.delivery === 'at-most-once');
   }
 
-  /** Resolves true when the message is safe: confirmed by every destination, kept as a dead letter, or not wanted. */
+  /** Resolves true when the message is safe: confirmed by every destination, kept as a dead letter, or not wanted (any more). */
   async deliver(
     message: Message,
     captures: ReadonlyMap<string, string>,
@@ -175,7 +188,8 @@ export class RouteWorker {
       return true;
     }
     const { dedupeKey, orderKey, sends } = plan;
-    const passage = { ...start, orderKey };
+    const lifetime = message.ttl === undefined ? {} : { expires: performance.now() + message.ttl };
+    const passage = { ...start, orderKey, ...lifetime };
     if (dedupeKey === undefined) return this.#sendAll(sends, passage);
     const result = await this.#recent.once(dedupeKey, () => this.#sendAll(sends, passage));
     if (result !== 'duplicate') return result;
@@ -211,6 +225,8 @@ export class RouteWorker {
     }[],
     passage: Passage,
   ): Promise<Fate[] | undefined> {
+    if (passage.begin !== undefined && (passage.expires ?? Number.POSITIVE_INFINITY) <= performance.now())
+      return sends.map(() => this.#expire());
     const transaction = passage.begin?.();
     if (transaction === undefined) return undefined;
     const { echoes } = this.route;
@@ -255,19 +271,32 @@ export class RouteWorker {
     try {
       if (result instanceof BridgeError) throw result;
       echoes?.sent(to, result);
-      await this.#lanesOf(to).send(result, passage.orderKey);
+      const { orderKey, expires } = passage;
+      const lifetime = expires === undefined ? {} : { expires };
+      await this.#lanesOf(to).send(result, orderKey, { ...lifetime, onRetry: this.#onRetry });
       return 'confirmed';
     } catch (cause) {
       const error = asBridgeError(cause, 'mapping-failed');
       if (error.transient) return 'abandoned';
       if (!(result instanceof BridgeError)) echoes?.refused(to, result);
+      if (error.code === 'expired') return this.#expire();
       return this.#keepAsDeadLetter(towards(passage, this.#nameOf(to)), error);
     }
+  }
+
+  #expire(): Fate {
+    this.#counters.expired++;
+    return 'expired';
   }
 
   #nameOf(index: number | undefined): string | undefined {
     return index === undefined ? undefined : this.route.destinations[index];
   }
+
+  readonly #onRetry = (error: BridgeError): void => {
+    this.#counters.retried++;
+    this.#lastRetry = { error, at: performance.now() };
+  };
 
   #lanesOf(index: number): Lanes {
     const lanes = this.route.to[index];
@@ -289,6 +318,7 @@ export class RouteWorker {
   #countDeadLetter({ message }: Passage, { code, message: reason }: BridgeError): void {
     this.#counters.deadLettered++;
     this.#deadLetterReasons[code] = (this.#deadLetterReasons[code] ?? 0) + 1;
+    this.#lastDeadLetter = { code, message: reason, at: new Date().toISOString() };
     this.#refusal = undefined;
     this.log.warn('dead-lettered', {
       route: this.route.config.name,
@@ -305,7 +335,7 @@ export class RouteWorker {
     let wait = DEAD_LETTER_RETRY.initial;
     do {
       try {
-        await lanes.send(this.#deadLetter(passage, error, extent), orderKey);
+        await lanes.send(this.#deadLetter(passage, error, extent), orderKey, { onRetry: this.#onRetry });
         this.#countDeadLetter(passage, error);
         return 'dead-lettered';
       } catch (cause) {

@@ -1,4 +1,4 @@
-import type { BridgeStatus, ConnectionStatus, RouteStatus } from '../status.js';
+import type { BridgeStatus, CanaryStatus, ConnectionStatus, RouteStatus } from '../status.js';
 
 const PROTOCOL_NAMES: Readonly<Record<ConnectionStatus['protocol'], string>> = {
   mqtt: 'MQTT',
@@ -24,6 +24,7 @@ export function reasonsOf(status: BridgeStatus): string[] {
     ...(state === undefined ? [] : [state]),
     ...status.connections.filter(({ state }) => state !== 'up').map(connectionReason),
     ...status.routes.filter(({ state }) => state === 'waiting').map(routeReason),
+    ...(status.canaries ?? []).filter(({ state }) => state === 'late').map(canaryReason),
   ];
   return reasons.length > 0 ? reasons : ['a route is not subscribed yet'];
 }
@@ -33,6 +34,11 @@ function connectionReason({ name, broker, protocol, state, attempts, reason }: C
   if (reason === undefined) return `${where}: ${state}`;
   const tried = attempts > 1 ? `, ${attempts} attempts so far` : '';
   return `${where}: ${reason.message} [${reason.code}${tried}]`;
+}
+
+function canaryReason({ broker, protocol, reason }: CanaryStatus): string {
+  const why = reason === undefined ? 'its canary is late' : `${reason.message} [${reason.code}]`;
+  return `broker ${broker}, ${PROTOCOL_NAMES[protocol]}: ${why}`;
 }
 
 function routeReason({ name, reason }: RouteStatus): string {

@@ -29,7 +29,7 @@ export interface Message {
   /** JMSXGroupID. */
   readonly group?: string;
   readonly priority?: number;
-  /** Milliseconds that are left of its time to live; only MQTT 5 says so. */
+  /** Milliseconds that were left of its time to live when it was handed over; 0 when that is over. */
   readonly ttl?: number;
   /** True when it came over a persistent (JMS) or QoS 1 or 2 (MQTT) path. */
   readonly persistent: boolean;

@@ -103,6 +103,23 @@ export function describeJms(bench: Workbench): void {
     expect(repeated).toHaveLength(bench.dropsDuplicates ? 0 : 3);
   });
 
+  it('tells what is left of a time to live, and nothing where there is none', async () => {
+    const to = queue();
+    const sink = await sinkOf();
+    await sink.send(message(to, 'a minute', { ttl: 60_000 }));
+    await sink.send(message(to, 'for ever'));
+    const inbox = await receive(from(to));
+    inbox.source.grant(1);
+    const [first] = await inbox.take(1);
+    // Over STOMP it is here by now and waits for credit.
+    await sink.send(message(to, 'round trip'));
+    inbox.source.grant(1);
+    const [, second] = await inbox.take(2);
+    expect(first?.message.ttl).toBeGreaterThan(30_000);
+    expect(first?.message.ttl).toBeLessThanOrEqual(60_000);
+    expect(second?.message).not.toHaveProperty('ttl');
+  });
+
   it('refuses a name that the broker would take apart, and the sink goes on', async () => {
     const sink = await sinkOf();
     for (const name of ['', 'a\nb', 'a\0b', bench.broker.type === 'activemq' ? 'a,b' : 'a::b'])

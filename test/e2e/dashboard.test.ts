@@ -347,6 +347,7 @@ describe('the dashboard of any bridge', () => {
     retried: 0,
     deadLettered: 0,
     deadLetterReasons: {},
+    expired: 0,
     inFlight: 0,
     oldestInFlightSeconds: 0,
   });

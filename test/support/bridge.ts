@@ -41,13 +41,25 @@ export function brokerEnvironment(broker: TestBroker, prefix = 'ACTIVEMQ'): Reco
   };
 }
 
+export interface StartOptions {
+  /** False: resolves at once, for a bridge that is not to become ready. */
+  readonly untilReady?: boolean;
+  /** Variables besides those of the broker. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** A bridge in this process on a mapping file, without its HTTP server; resolves when every route is ready. */
-export async function startBridge(file: string, env: Record<string, string>): Promise<TestBridge> {
+export async function startBridge(
+  file: string,
+  env: Record<string, string>,
+  { untilReady = true }: StartOptions = {},
+): Promise<TestBridge> {
   const result = await loadConfig(file, env);
   if (!result.ok) throw new Error(`${file}: ${JSON.stringify(result.diagnostics, undefined, 2)}`);
   const bridge = createBridge(result.config, silentLog);
   bridge.start();
   const end = () => bridge.stop(DRAIN);
+  if (!untilReady) return { ...bridge, end };
   try {
     await eventually(() => bridge.status().ready);
   } catch (error) {
@@ -61,12 +73,16 @@ export async function startBridge(file: string, env: Record<string, string>): Pr
 }
 
 /** The same on the text of a mapping file. */
-export async function startBridgeOn(mapping: string, broker: TestBroker): Promise<TestBridge> {
+export async function startBridgeOn(
+  mapping: string,
+  broker: TestBroker,
+  options: StartOptions = {},
+): Promise<TestBridge> {
   const folder = await mkdtemp(join(tmpdir(), 'activemq-bridge-'));
   try {
     const file = join(folder, 'mapping.yaml');
     await writeFile(file, mapping);
-    return await startBridge(file, brokerEnvironment(broker));
+    return await startBridge(file, { ...brokerEnvironment(broker), ...options.env }, options);
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -39,8 +39,17 @@ export interface TestBroker {
 export interface BrokerOptions {
   /** Sends to names with any other first level are refused; Classic: to JMS destinations alone. */
   readonly writable?: string;
+  /** With `writable`: names with any other first level cannot be read. By default all can. */
+  readonly readable?: string;
   /** Changes its configuration: activemq.xml or broker.xml. */
   readonly edit?: (xml: string) => string;
+}
+
+export interface ClassicOptions extends BrokerOptions {
+  /** How it reads AMQP messages; by default as the bridge needs it. */
+  readonly transformer?: 'native' | 'raw';
+  /** The group that may make temporary destinations; with `writable` only. By default everybody. */
+  readonly temporary?: string;
 }
 
 export interface MosquittoOptions extends Pick<BrokerOptions, 'writable'> {
@@ -48,7 +57,8 @@ export interface MosquittoOptions extends Pick<BrokerOptions, 'writable'> {
   readonly settings?: readonly string[];
 }
 
-export const startClassic = (options: BrokerOptions = {}): Promise<TestBroker> => startClassicBroker(options);
+export const startClassic = (options: ClassicOptions = {}): Promise<TestBroker> =>
+  startClassicBroker(options);
 export const startArtemis = (options: BrokerOptions = {}): Promise<TestBroker> => startArtemisBroker(options);
 export const startMosquitto = (options: MosquittoOptions = {}): Promise<TestBroker> =>
   startMosquittoBroker(options);

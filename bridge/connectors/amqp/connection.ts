@@ -1,8 +1,10 @@
 import type { Socket } from 'node:net';
 import type { Connection as RheaConnection } from 'rhea';
-import { BridgeError } from '../../errors.js';
+import { asBridgeError, BridgeError } from '../../errors.js';
 import type { Connection, Delivery, Endpoint, Sink, SinkSpec, Source, SourceSpec } from '../connector.js';
-import type { AmqpFlavour } from '../flavours/flavour.js';
+import type { AmqpFlavour, EncodedBodies } from '../flavours/flavour.js';
+import { peerName } from '../peer.js';
+import { encodesBodies } from './encoding-probe.js';
 import { amqpReason, place, reasonText } from './errors.js';
 import { AmqpSink } from './sink.js';
 import { AmqpSource } from './source.js';
@@ -30,6 +32,7 @@ const POLITE_MILLISECONDS = 1_500;
 /** One open AMQP connection. rhea's own reconnect is off: it forgets unsettled sends without an event. */
 export class AmqpConnection implements Connection, Wire {
   readonly lost: Promise<BridgeError>;
+  readonly notes: string[] = [];
   #resolveLost: (reason: BridgeError) => void = () => {};
   #ended: BridgeError | undefined;
   readonly #onEnd: ((reason: BridgeError) => void)[] = [];
@@ -117,7 +120,34 @@ export class AmqpConnection implements Connection, Wire {
 
   async sink(spec: SinkSpec): Promise<Sink> {
     if (this.#ended !== undefined) throw this.#ended;
+    const { encodedBodies } = this.flavour;
+    if (encodedBodies !== undefined) await this.#checkBodies(encodedBodies, spec);
     return AmqpSink.open(this, spec);
+  }
+
+  get peer(): string | undefined {
+    const { product, version }: Record<string, unknown> = this.rhea.properties ?? {};
+    return peerName(product, version);
+  }
+
+  /** @throws BridgeError `wrong-broker` when what is sent here would be unreadable, unless the sink opens even so */
+  async #checkBodies(bodies: EncodedBodies, { evenIfUnreadable }: SinkSpec): Promise<void> {
+    let encodes: boolean;
+    try {
+      encodes = await encodesBodies(this, bodies);
+    } catch (error) {
+      if (this.#ended !== undefined) throw this.#ended;
+      const { message } = asBridgeError(error, 'connection-lost');
+      this.notes.push(
+        `cannot find out whether its AMQP connector has ${bodies.cure}, without which only AMQP clients can read what is sent over AMQP: ${message}`,
+      );
+      return;
+    }
+    if (!encodes) return;
+    const what = `only AMQP clients can read what is sent over AMQP to it, all others get the encoded message as bytes: set ${bodies.cure} on its AMQP connector`;
+    if (evenIfUnreadable !== true)
+      throw new BridgeError('wrong-broker', `${place(this.endpoint)}: ${what}, or send via: stomp`);
+    this.notes.push(`${what}; dead letters go there`);
   }
 
   close(): Promise<void> {

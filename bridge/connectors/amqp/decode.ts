@@ -35,6 +35,7 @@ export function decodeMessage(
     ...defined('replyTo', replyTo),
     ...defined('type', text(received.subject)),
     ...defined('group', text(received.group_id)),
+    ...defined('ttl', timeLeft(received)),
     ...defined('priority', typeof received.priority === 'number' ? received.priority : undefined),
   };
 }
@@ -92,6 +93,18 @@ function identifier(value: unknown): string | undefined {
 function milliseconds(value: unknown): number | undefined {
   const time = value instanceof Date ? value.getTime() : value;
   return typeof time === 'number' && Number.isFinite(time) ? time : undefined;
+}
+
+/**
+ * Classic counts the header's `ttl` down and Artemis leaves it as its sender wrote it, so the absolute time counts too, if there is one.
+ * When that is over by this machine's clock, the clocks differ: a broker hands over nothing that has expired by its own, and a
+ * wrong clock must not cost a message.
+ */
+function timeLeft({ ttl, absolute_expiry_time }: AmqpMessage): number | undefined {
+  const expiry = milliseconds(absolute_expiry_time) ?? 0;
+  const known = [...(typeof ttl === 'number' ? [ttl] : []), ...(expiry > 0 ? [expiry - Date.now()] : [])];
+  const left = known.filter((time) => time > 0);
+  return left.length > 0 ? Math.min(...left) : undefined;
 }
 
 function decodeProperties(received: unknown): ReadonlyMap<string, PropertyValue> {

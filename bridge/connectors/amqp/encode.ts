@@ -62,7 +62,7 @@ export function toAmqp(message: OutboundMessage, flavour: AmqpFlavour): AmqpMess
   if (message.priority !== undefined) fields.priority = message.priority;
   if (message.ttl !== undefined) {
     if (message.ttl <= MAX_TTL) fields.ttl = Math.trunc(message.ttl);
-    else fields.absolute_expiry_time = new Date(message.timestamp + message.ttl);
+    else fields.absolute_expiry_time = new Date(Date.now() + message.ttl);
   }
   return fields;
 }

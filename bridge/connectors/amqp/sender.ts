@@ -71,6 +71,19 @@ export class RelaySender {
         );
       }),
     );
+    // Classic does not settle one that it finds no address in (6.1.8, AmqpReceiver); nothing more comes of a rejection.
+    sender.on(
+      'rejected',
+      wire.guarded(({ delivery }: EventContext) => {
+        const pending = delivery && this.#pending.get(delivery);
+        if (delivery === undefined || pending === undefined || delivery.remote_settled) return;
+        this.#pending.delete(delivery);
+        delivery.update(true);
+        // Frees its place in rhea's buffer.
+        Object.assign(delivery, { remote_settled: true });
+        pending.confirm(pending.error);
+      }),
+    );
     // The last event of a delivery, and the only one when the peer settles without saying an outcome.
     sender.on(
       'settled',

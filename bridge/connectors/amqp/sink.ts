@@ -93,7 +93,7 @@ export class AmqpSink implements Sink {
     send.settle(
       new BridgeError(
         'send-timeout',
-        `${place(this.wire.endpoint)}: no answer within ${this.spec.sendTimeout} ms to a message for ${describeAddress(send.to)}`,
+        `${place(this.wire.endpoint)}: no answer within ${this.spec.sendTimeout} ms to a message for ${describeAddress(send.to)}; is it full?`,
       ),
     );
     if (send.inFlight === undefined) return;

@@ -60,6 +60,13 @@ export const activemq: Flavour = {
       capabilities: [pattern.kind],
     }),
     plainName: (address) => address.replace(/^(?:temp-)?(?:queue|topic):\/\//, ''),
+    // Its transformers `native`, which is the default, and `raw` (6.1.8).
+    encodedBodies: {
+      yes: 'JMS_AMQP_NATIVE = TRUE',
+      no: 'JMS_AMQP_NATIVE IS NULL OR JMS_AMQP_NATIVE = FALSE',
+      refusal: /Missing to field for message sent to an anonymous producer/,
+      cure: 'transport.transformer=jms',
+    },
   },
   stomp: {
     isServer: (server) => server.startsWith('ActiveMQ/'),

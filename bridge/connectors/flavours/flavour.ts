@@ -53,6 +53,17 @@ export interface MqttFlavour {
   readonly retainsFrom: readonly Protocol[];
 }
 
+/** How to find out that a broker keeps what comes over AMQP encoded, and hands it so to clients of other protocols. */
+export interface EncodedBodies {
+  /** JMS selectors: one takes such a message, the other any other one. */
+  readonly yes: string;
+  readonly no: string;
+  /** What it says when it cannot even send on a message like that. */
+  readonly refusal: RegExp;
+  /** The setting of the broker that changes it. */
+  readonly cure: string;
+}
+
 export interface AmqpFlavour {
   /** Does the Open frame's `product` property name this broker? */
   readonly isProduct: (product: string) => boolean;
@@ -60,6 +71,8 @@ export interface AmqpFlavour {
   readonly to: (address: Address) => string;
   readonly topicProperties: TopicProperties;
   readonly duplicateProperties?: DuplicateProperties;
+  /** Where a setting of the broker decides whether clients of other protocols can read what comes over AMQP. */
+  readonly encodedBodies?: EncodedBodies;
   /** Source terminus for a subscription: address in the broker's own wildcard dialect, and its capabilities. */
   readonly source: (pattern: AddressPattern) => {
     readonly address: string;

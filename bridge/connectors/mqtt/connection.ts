@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { MqttClient } from 'mqtt';
 import { BridgeError } from '../../errors.js';
 import type { Connection, Delivery, Endpoint, Sink, SinkSpec, Source, SourceSpec } from '../connector.js';
+import { flavourOf } from '../flavours/flavour.js';
 import { disconnectError, lostError, place, reasonText } from './errors.js';
 import { MqttSink } from './sink.js';
 import { MqttSource } from './source.js';
@@ -36,6 +37,7 @@ const POLITE_MILLISECONDS = 1_500;
  */
 export class MqttConnection implements Connection, Wire {
   readonly lost: Promise<BridgeError>;
+  readonly notes: string[] = [];
   #resolveLost: (reason: BridgeError) => void = () => {};
   #ended: BridgeError | undefined;
   readonly #onEnd: ((reason: BridgeError) => void)[] = [];
@@ -119,6 +121,11 @@ export class MqttConnection implements Connection, Wire {
     if (this.#ended !== undefined) throw this.#ended;
     this.#role = 'sink';
     this.#intake.discard();
+    const { writtenVia } = flavourOf(this.endpoint.brokerType).mqtt;
+    if (writtenVia !== undefined)
+      this.notes.push(
+        `over MQTT it acknowledges and throws away what the account may not publish: give the mapping file its ${writtenVia} url, and write MQTT topics via: ${writtenVia}`,
+      );
     return new MqttSink(this, spec);
   }
 

@@ -13,15 +13,18 @@ export type PublishProperties = NonNullable<IPublishPacket['properties']>;
 /** What the properties of a PUBLISH say of a message. */
 export type FromProperties = Pick<Message, 'properties' | 'replyTo' | 'correlationId' | 'ttl'>;
 
-/** Takes anything a peer can send, a property given twice or cut short included; never throws. */
-export function readProperties(given: PublishProperties): FromProperties {
+/**
+ * Takes anything a peer can send, a property given twice or cut short included; never throws. `waited`: how many milliseconds ago it
+ * came.
+ */
+export function readProperties(given: PublishProperties, waited = 0): FromProperties {
   const { userProperties, responseTopic, correlationData, messageExpiryInterval: seconds } = given;
   const replyTo = replyAddress(responseTopic);
   return {
     properties: readUserProperties(userProperties),
     ...(replyTo === undefined ? {} : { replyTo }),
     ...(Buffer.isBuffer(correlationData) ? { correlationId: correlationText(correlationData) } : {}),
-    ...(typeof seconds === 'number' ? { ttl: seconds * 1000 } : {}),
+    ...(typeof seconds === 'number' ? { ttl: Math.max(0, Math.ceil(seconds * 1000 - waited)) } : {}),
   };
 }
 

@@ -19,6 +19,8 @@ interface Arrived {
   readonly packet: IPublishPacket;
   readonly qos: Qos;
   readonly bytes: number;
+  /** Milliseconds on the monotonic clock. */
+  readonly at: number;
 }
 
 /**
@@ -119,7 +121,7 @@ export class MqttSource implements Source {
     const qos = this.#qos2.has(packet) ? 2 : packet.qos;
     if (this.#stage !== 'discarding' && !(qos === 2 && this.#isKnown(packet))) {
       const bytes = sizeOf(packet);
-      this.#waiting.push({ packet, qos, bytes });
+      this.#waiting.push({ packet, qos, bytes, at: performance.now() });
       this.#waitingBytes += bytes;
       this.#deliver();
     }
@@ -182,13 +184,13 @@ export class MqttSource implements Source {
     return this.#credit > 0 && this.#acks.length < this.#window && this.#heldBytes < MAX_HELD_BYTES;
   }
 
-  #handOver({ packet, qos, bytes }: Arrived): void {
+  #handOver({ packet, qos, bytes, at }: Arrived): void {
     this.#heldBytes += bytes;
     this.#unsettled++;
     const ack = qos === 0 ? undefined : this.#acks.hold(qos, packet.messageId ?? 0);
     let settled = false;
     this.#onDelivery({
-      message: messageOf(packet, qos),
+      message: messageOf(packet, qos, performance.now() - at),
       redelivered: packet.dup,
       settle: (outcome) => {
         if (settled) throw new Error('a delivery is settled exactly once');
@@ -254,13 +256,17 @@ function sizeOf({ payload, topic, properties, length }: IPublishPacket): number 
 
 const NO_PROPERTIES = { properties: new Map<string, string>() };
 
-function messageOf({ topic, payload, retain, properties }: IPublishPacket, qos: Qos): Message {
+function messageOf(
+  { topic, payload, retain, properties }: IPublishPacket,
+  qos: Qos,
+  waited: number,
+): Message {
   return {
     address: { kind: 'mqtt', name: topic },
     body: typeof payload === 'string' ? Buffer.from(payload) : payload,
     persistent: qos > 0,
     qos,
     retained: retain,
-    ...(properties === undefined ? NO_PROPERTIES : readProperties(properties)),
+    ...(properties === undefined ? NO_PROPERTIES : readProperties(properties, waited)),
   };
 }

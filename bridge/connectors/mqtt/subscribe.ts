@@ -85,11 +85,19 @@ function refusal(
   granted: number | undefined,
 ): BridgeError | undefined {
   const subscription = `the subscription to ${JSON.stringify(filter)}`;
-  // SUBACK says 0x80 and no reason in MQTT 3.1.1 (3.9.3); nearly always the account lacks the permission.
-  if (error) return refused(wire, `the broker refuses ${subscription} (${reasonText(error)})`, error);
+  if (error) return refused(wire, `the broker refuses ${subscription}${saidOf(error)}`, error);
   if (granted === undefined || granted < qos)
     return refused(wire, `the broker grants ${subscription} QoS ${granted ?? 'none'} instead of ${qos}`);
   return undefined;
+}
+
+/** What mqtt.js makes of 0x80: in MQTT 3.1.1 a SUBACK has no other way to refuse, whatever the reason (3.9.3). */
+const NO_REASON = /Unspecified error/;
+
+function saidOf(error: Error): string {
+  return NO_REASON.test(error.message)
+    ? ' and gives no reason: most likely the account lacks the right to read there'
+    : ` (${reasonText(error)})`;
 }
 
 function refused(wire: Wire, text: string, cause?: unknown): BridgeError {

@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto';
 import net, { type Socket } from 'node:net';
 import tls from 'node:tls';
 import { asBridgeError, BridgeError } from '../../errors.js';
+import { describeAddress, renderPattern } from '../../message/address.js';
 import type { Connect, Connection, Delivery, Endpoint, SinkSpec, SourceSpec } from '../connector.js';
 import { flavourOf, type StompFlavour } from '../flavours/flavour.js';
+import { peerOfServerHeader } from '../peer.js';
 import { connectError, endOf, placeOf, textOf } from './errors.js';
 import { encodeFrame } from './frame.js';
 import { connectClient, createClient, handleFrames, type IncomingFrame, type StompClient } from './guard.js';
@@ -115,6 +117,7 @@ function plainHeader(text: string): string {
 
 class StompConnection implements Connection {
   readonly lost: Promise<BridgeError>;
+  readonly peer: string | undefined;
   readonly #socket: Socket;
   readonly #client: StompClient;
   readonly #endpoint: Endpoint;
@@ -140,6 +143,7 @@ class StompConnection implements Connection {
     this.#client = client;
     this.#endpoint = endpoint;
     this.#flavour = flavour;
+    this.peer = peerOfServerHeader(client.headers?.server);
     handleFrames(client, endpoint.idleTimeout, {
       MESSAGE: (frame) => this.#sources.get(frame.headers.subscription ?? '')?.arrive(frame),
       RECEIPT: (frame) => this.#receipt(frame),
@@ -181,7 +185,9 @@ class StompConnection implements Connection {
       prefetch: Math.min(window, MAX_PREFETCH),
       ...(durable === undefined ? {} : { durable }),
     });
-    await this.#ask('SUBSCRIBE', [
+    const name = renderPattern(pattern, { one: '*', rest: '>' });
+    const what = `the subscription to ${describeAddress({ kind: spec.kind, name })}`;
+    await this.#ask(what, 'SUBSCRIBE', [
       ['id', id],
       ['ack', 'client-individual'],
       ...Object.entries(headers),
@@ -240,7 +246,7 @@ class StompConnection implements Connection {
   }
 
   /** A frame that the broker has to confirm. @throws BridgeError `subscription-refused`, `connection-lost` */
-  #ask(command: string, headers: readonly (readonly [string, string])[]): Promise<void> {
+  #ask(what: string, command: string, headers: readonly (readonly [string, string])[]): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#reason !== undefined) {
         reject(this.#reason);
@@ -250,7 +256,7 @@ class StompConnection implements Connection {
       const refuse = (text: string) =>
         reject(new BridgeError('subscription-refused', `${placeOf(this.#endpoint)} ${text}`));
       const deadline = setTimeout(
-        () => refuse(`does not confirm the subscription within ${connectTimeout} ms`),
+        () => refuse(`does not confirm ${what} within ${connectTimeout} ms`),
         connectTimeout,
       );
       const receipt = this.#expectReceipt(() => {
@@ -258,7 +264,7 @@ class StompConnection implements Connection {
         this.#onRefusal = undefined;
         resolve();
       });
-      this.#onRefusal = (text) => refuse(`refuses the subscription: ${text}`);
+      this.#onRefusal = (text) => refuse(`refuses ${what}: ${text}`);
       void this.lost.then((reason) => {
         clearTimeout(deadline);
         reject(reason);

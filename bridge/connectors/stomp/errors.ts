@@ -11,6 +11,15 @@ const NO_ROOM = /^(?:Usage Manager|(?:Persistent|Temp) store is full)\b|^AMQ\d+:
 const NOT_ALLOWED =
   /^User \S+ is not authorized\b|^Invalid (?:queue|address|destination|name)\b|\bAMQ(?:229032|229216)\b/i;
 
+/** All that Artemis says of a refused SEND or SUBSCRIBE, whatever the reason, and what that may be (2.40.0). */
+const MUTE: ReadonlyMap<string, string> = new Map([
+  [
+    'AMQ339011 Error sending message',
+    ' (the broker says no more: the account may lack the right, or the address be full)',
+  ],
+  ['AMQ339016 Error creating subscription', ' (the broker says no more: the account may lack the right)'],
+]);
+
 /** stompit's words for a header that guard.ts gives up on. */
 const NO_SUCH_ESCAPE = 'undefined escape sequence';
 
@@ -25,8 +34,11 @@ export function placeOf({ broker, host, port }: Endpoint): string {
  */
 export function textOf({ headers }: IncomingFrame): string {
   const line = headers.message?.split('\n')[0] ?? '';
-  const text = line.replace(/ CoreMessage\[.*$/, ' (the broker says no more)');
-  return text.slice(0, 300) || 'no reason given';
+  const text = line
+    .replace(/ CoreMessage\[.*$/, '')
+    // The id is of our own making.
+    .replace(/(?<=^AMQ339016 Error creating subscription) .*$/, '');
+  return text.slice(0, 300) + (MUTE.get(text) ?? '') || 'no reason given';
 }
 
 /** What ended a connection. Classic writes the name of a property as it is, with line breaks and backslashes (6.1.8). */

@@ -69,13 +69,14 @@ function bodyHeaders(
 }
 
 /**
- * A MESSAGE frame in neutral form; `pattern` is what was subscribed to. Classic writes a message's properties over the headers of
+ * A MESSAGE frame in neutral form; `pattern` is what was subscribed to, `waited` how many milliseconds ago it came. Classic writes a message's properties over the headers of
  * the same name (LegacyFrameTranslator of 6.1.8), so no header is proof of anything.
  */
 export function decodeMessage(
   { headers, body }: IncomingFrame,
   pattern: AddressPattern,
   flavour: StompFlavour,
+  waited = 0,
 ): Message {
   const properties = new Map<string, string>();
   for (const [name, value] of Object.entries(headers))
@@ -93,6 +94,7 @@ export function decodeMessage(
     ...field('type', headers.type),
     ...field('group', headers.JMSXGroupID ?? headers._AMQ_GROUP_ID),
     ...field('priority', numberOf(headers.priority)),
+    ...field('ttl', timeLeft(headers.expires, waited)),
     ...field('replyTo', replyTo === undefined ? undefined : replyAddress(replyTo, flavour)),
   };
 }
@@ -114,6 +116,15 @@ function replyAddress(text: string, flavour: StompFlavour): Address {
     name: flavour.plainName(text),
     ...(temporary === undefined ? {} : { temporary: true }),
   };
+}
+
+/**
+ * JMSExpiration: milliseconds since the epoch, and 0 for never. When that was over before it came, the clocks differ: a broker hands
+ * over nothing that has expired by its own, and a wrong clock must not cost a message.
+ */
+function timeLeft(expires: string | undefined, waited: number): number | undefined {
+  const whenItCame = (numberOf(expires) ?? 0) - (Date.now() - waited);
+  return whenItCame > 0 ? Math.max(0, Math.floor(whenItCame - waited)) : undefined;
 }
 
 function numberOf(text: string | undefined): number | undefined {

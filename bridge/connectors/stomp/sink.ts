@@ -1,4 +1,5 @@
 import { BridgeError } from '../../errors.js';
+import { type Address, describeAddress } from '../../message/address.js';
 import type { OutboundMessage } from '../../message/message.js';
 import type { Delivery, Endpoint, Sink, SinkSpec, Transaction } from '../connector.js';
 import type { StompFlavour } from '../flavours/flavour.js';
@@ -14,6 +15,8 @@ const LARGEST_BATCH_BYTES = 1024 * 1024;
 /** What goes into one transaction together. */
 interface Pending {
   readonly sends: readonly Send[];
+  /** Of the first of them. */
+  readonly to: Address;
   /** Of the delivery that is accepted with them. */
   readonly ackId?: string;
   /** Milliseconds on the monotonic clock, which no change of the system's time moves; counted from when it was written. */
@@ -68,20 +71,22 @@ export class StompSink implements Sink {
   }
 
   async send(message: OutboundMessage): Promise<void> {
-    await this.#enqueue([encodeSend(message, this.#connection.flavour)]);
+    await this.#enqueue([encodeSend(message, this.#connection.flavour)], message.to);
   }
 
   transaction(delivery: Delivery): Transaction {
     const sends: Send[] = [];
+    let to = delivery.message.address;
     return {
       add: (message) => {
         sends.push(encodeSend(message, this.#connection.flavour));
+        if (sends.length === 1) to = message.to;
       },
-      commit: () => this.#enqueue(sends, delivery),
+      commit: () => this.#enqueue(sends, to, delivery),
     };
   }
 
-  #enqueue(sends: readonly Send[], delivery?: Delivery): Promise<void> {
+  #enqueue(sends: readonly Send[], to: Address, delivery?: Delivery): Promise<void> {
     return new Promise((resolve, reject) => {
       const ackId = delivery && this.#connection.takeOver(delivery);
       if (this.#reason !== undefined) {
@@ -92,8 +97,9 @@ export class StompSink implements Sink {
         reject(new BridgeError('connection-lost', 'the connection that the message came over is gone'));
         return;
       }
+      const acknowledges = ackId === undefined ? {} : { ackId };
       const deadline = Number.POSITIVE_INFINITY;
-      this.#waiting.push({ sends, ...(ackId === undefined ? {} : { ackId }), deadline, resolve, reject });
+      this.#waiting.push({ sends, to, ...acknowledges, deadline, resolve, reject });
       this.#schedule();
     });
   }
@@ -187,7 +193,7 @@ export class StompSink implements Sink {
     for (const pending of this.#sent) {
       if (pending.deadline > now) return;
       this.#sent.delete(pending);
-      const text = `${placeOf(this.#connection.endpoint)} did not answer within ${this.#spec.sendTimeout} ms`;
+      const text = `${placeOf(this.#connection.endpoint)}: no answer within ${this.#spec.sendTimeout} ms to a message for ${describeAddress(pending.to)}; is it full?`;
       pending.reject(new BridgeError('send-timeout', text));
     }
   }

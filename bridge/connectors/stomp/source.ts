@@ -5,6 +5,12 @@ import { encodeFrame } from './frame.js';
 import type { IncomingFrame } from './guard.js';
 import { decodeMessage } from './headers.js';
 
+interface Arrived {
+  readonly frame: IncomingFrame;
+  /** Milliseconds on the monotonic clock. */
+  readonly at: number;
+}
+
 export interface SourceConnection {
   readonly flavour: StompFlavour;
   readonly write: (bytes: Buffer) => void;
@@ -20,7 +26,7 @@ export class StompSource implements Source {
   readonly #connection: SourceConnection;
   readonly #pattern: AddressPattern;
   readonly #onDelivery: (delivery: Delivery) => void;
-  #waiting: IncomingFrame[] = [];
+  #waiting: Arrived[] = [];
   #credit = 0;
   #stopped = false;
   #alive = true;
@@ -52,7 +58,7 @@ export class StompSource implements Source {
 
   arrive(frame: IncomingFrame): void {
     if (this.#stopped) return;
-    this.#waiting.push(frame);
+    this.#waiting.push({ frame, at: performance.now() });
     this.#serve();
   }
 
@@ -78,9 +84,9 @@ export class StompSource implements Source {
 
   #serve(): void {
     while (this.#credit > 0 && !this.#stopped && this.#alive) {
-      const frame = this.#waiting.shift();
-      if (frame === undefined) return;
-      const ackId = this.#connection.flavour.ackId(frame.headers);
+      const arrived = this.#waiting.shift();
+      if (arrived === undefined) return;
+      const ackId = this.#connection.flavour.ackId(arrived.frame.headers);
       if (ackId === undefined) {
         this.#stopped = true;
         this.flush();
@@ -90,18 +96,18 @@ export class StompSource implements Source {
         return;
       }
       this.#credit--;
-      this.#handOver(frame, ackId);
+      this.#handOver(arrived, ackId);
     }
   }
 
-  #handOver(frame: IncomingFrame, ackId: string): void {
+  #handOver({ frame, at }: Arrived, ackId: string): void {
     let settled = false;
     const settleOnce = () => {
       if (settled) throw new Error('a delivery is settled exactly once');
       settled = true;
     };
     const delivery: Delivery = {
-      message: decodeMessage(frame, this.#pattern, this.#connection.flavour),
+      message: decodeMessage(frame, this.#pattern, this.#connection.flavour, performance.now() - at),
       redelivered: frame.headers.redelivered === 'true',
       settle: (outcome: Outcome) => {
         settleOnce();

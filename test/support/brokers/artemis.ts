@@ -60,16 +60,13 @@ async function createOnce(home: string, folder: string, ports: Ports, options: B
   await configure(join(folder, 'etc'), ports, options);
 }
 
-async function configure(
-  etc: string,
-  ports: Ports,
-  { writable, edit = (xml) => xml }: BrokerOptions,
-): Promise<void> {
+async function configure(etc: string, ports: Ports, options: BrokerOptions): Promise<void> {
+  const { edit = (xml) => xml } = options;
   const file = join(etc, 'broker.xml');
   const xml = (await readFile(file, 'utf8'))
     .replace(/<acceptors>.*<\/acceptors>/s, `<acceptors>${acceptors(ports)}</acceptors>`)
     .replace(/<security-setting match="#">.*<\/security-settings>/s, (all) =>
-      writable === undefined ? all : `${securitySettings(writable)}</security-settings>`,
+      options.writable === undefined ? all : `${securitySettings(options)}</security-settings>`,
     )
     // The disk of a machine that builds things is full sooner than the tests need room.
     .replace(/<max-disk-usage>.*?</, '<max-disk-usage>-1<')
@@ -84,17 +81,23 @@ async function configure(
 }
 
 /** What is not permitted to a role is refused; of the settings that match a name only the most specific one counts. */
-function securitySettings(writable: string): string {
-  const reading = [
+function securitySettings({ writable, readable }: BrokerOptions): string {
+  const managing = [
     'createNonDurableQueue',
     'deleteNonDurableQueue',
     'createDurableQueue',
     'deleteDurableQueue',
   ];
-  const all = [...reading, 'createAddress', 'deleteAddress', 'consume', 'browse'];
+  const creating = [...managing, 'createAddress', 'deleteAddress'];
+  const reading = [...creating, 'consume', 'browse'];
   const setting = (match: string, types: readonly string[]) =>
     `<security-setting match="${match}">${types.map((type) => `<permission type="${type}" roles="amq"/>`).join('')}</security-setting>`;
-  return setting('#', all) + setting(`${writable}.#`, [...all, 'send']);
+  const elsewhere = readable === undefined ? reading : creating;
+  return (
+    setting('#', elsewhere) +
+    (readable === undefined || readable === writable ? '' : setting(`${readable}.#`, reading)) +
+    setting(`${writable}.#`, [...(readable === writable ? reading : elsewhere), 'send'])
+  );
 }
 
 /** One a protocol, with the options that `create` gives each. */

@@ -3,18 +3,27 @@ import { join } from 'node:path';
 import { readAccounts } from '../../../bridge/launch/accounts.js';
 import { fetchActiveMq, startActiveMq } from '../../../bridge/launch/activemq.js';
 import { findCheckout } from '../../../bridge/launch/checkout.js';
-import type { Account, BrokerOptions, TestBroker } from '../brokers.js';
+import type { Account, ClassicOptions, TestBroker } from '../brokers.js';
 import { freePorts } from './ports.js';
 import { brokerFolder, replacePassword, testBroker } from './test-broker.js';
 
 /** ActiveMQ Classic as users get it: the same jars, configuration and code that `up` starts. */
-export async function startClassicBroker(options: BrokerOptions): Promise<TestBroker> {
+export async function startClassicBroker({
+  transformer,
+  edit,
+  ...rights
+}: ClassicOptions): Promise<TestBroker> {
   const { broker: shipped, cache } = findCheckout();
   const libDir = await fetchActiveMq({ cacheDir: cache, say: console.log });
   const [mqtt = 0, amqp = 0, stomp = 0, openwire = 0, ws = 0] = await freePorts(5);
   const ports = { mqtt, amqp, stomp, openwire, ws };
   const dataDir = await brokerFolder('classic');
-  const confDir = await copyOf(shipped, dataDir, options);
+  const changes = [
+    ...(rights.writable === undefined ? [] : [withRights(rights)]),
+    ...(transformer === undefined ? [] : [withTransformer(transformer)]),
+    ...(edit === undefined ? [] : [edit]),
+  ];
+  const confDir = await changedCopy(shipped, dataDir, changes);
   const known = await readAccounts(join(confDir, 'users.properties'));
   const account = (username: string): Account => {
     const found = known.find((candidate) => candidate.username === username);
@@ -30,30 +39,42 @@ export async function startClassicBroker(options: BrokerOptions): Promise<TestBr
   );
 }
 
-/** The shipped configuration in a folder of its own. */
-async function copyOf(
-  shipped: string,
-  dataDir: string,
-  { writable, edit = (xml) => xml }: BrokerOptions,
-): Promise<string> {
+/** A change to the text of activemq.xml. */
+type Change = (xml: string) => string;
+
+/** The shipped configuration in a folder of its own, changed. */
+async function changedCopy(shipped: string, dataDir: string, changes: readonly Change[]): Promise<string> {
   const folder = join(dataDir, 'conf');
   await cp(shipped, folder, { recursive: true });
   const file = join(folder, 'activemq.xml');
   const xml = await readFile(file, 'utf8');
-  await writeFile(file, edit(writable === undefined ? xml : restricted(xml, writable)));
+  await writeFile(
+    file,
+    changes.reduce((text, change) => change(text), xml),
+  );
   return folder;
 }
 
-/** Only destinations with this first level may be written. */
-function restricted(xml: string, writable: string): string {
-  const entry = (kind: string, name: string, write: string) =>
-    `<authorizationEntry ${kind}="${name}" read="services,members" write="${write}" admin="services,members"/>`;
+const EVERYBODY = 'services,members';
+
+function withRights({ writable, readable, temporary }: ClassicOptions): Change {
+  const entry = (kind: string, name: string, write: string, read: string) =>
+    `<authorizationEntry ${kind}="${name}" read="${read}" write="${write}" admin="${EVERYBODY}"/>`;
   // The entries that match a name add up.
   const entries = ['queue', 'topic'].flatMap((kind) => [
-    entry(kind, '>', 'nobody'),
-    entry(kind, `${writable}.>`, 'services,members'),
-    entry(kind, 'ActiveMQ.Advisory.>', 'services,members'),
+    entry(kind, '>', 'nobody', readable === undefined ? EVERYBODY : 'nobody'),
+    entry(kind, `${writable}.>`, EVERYBODY, 'nobody'),
+    ...(readable === undefined ? [] : [entry(kind, `${readable}.>`, 'nobody', EVERYBODY)]),
+    entry(kind, 'ActiveMQ.Advisory.>', EVERYBODY, EVERYBODY),
   ]);
-  const plugin = `<authorizationPlugin><map><authorizationMap><authorizationEntries>${entries.join('')}</authorizationEntries></authorizationMap></map></authorizationPlugin>`;
-  return xml.replace('</plugins>', `${plugin}</plugins>`);
+  const temporaries =
+    temporary === undefined
+      ? ''
+      : `<tempDestinationAuthorizationEntry><tempDestinationAuthorizationEntry read="${temporary}" write="${temporary}" admin="${temporary}"/></tempDestinationAuthorizationEntry>`;
+  const plugin = `<authorizationPlugin><map><authorizationMap><authorizationEntries>${entries.join('')}</authorizationEntries>${temporaries}</authorizationMap></map></authorizationPlugin>`;
+  return (xml) => xml.replace('</plugins>', `${plugin}</plugins>`);
+}
+
+function withTransformer(name: string): Change {
+  return (xml) => xml.replace('transport.transformer=jms&amp;', `transport.transformer=${name}&amp;`);
 }

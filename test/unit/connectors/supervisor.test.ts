@@ -168,6 +168,34 @@ describe('a supervisor', () => {
     expect(never.status().state).toBe('stopped');
   });
 
+  it('tells what the broker says it is and what was noted of it, which the log says once', async () => {
+    const broker = new MemoryBroker();
+    const warned: unknown[] = [];
+    const supervisor = new Supervisor({
+      name: 'lane',
+      endpoint,
+      connect: async (one, stop) =>
+        Object.assign(await broker.connect(one, stop), { peer: 'ActiveMQ 6.1.8', notes: ['change this'] }),
+      log: {
+        ...silentLog,
+        warn: (event, fields) => {
+          if (event === 'broker.note') warned.push(fields?.note);
+        },
+      },
+      onUp: async () => {},
+      onDown: () => {},
+    });
+    running.push(supervisor);
+    supervisor.start();
+    for (let connections = 0; connections < 2; connections++) {
+      await eventually(() => supervisor.status().state === 'up');
+      expect(supervisor.status()).toMatchObject({ peer: 'ActiveMQ 6.1.8', notes: ['change this'] });
+      broker.dropConnections();
+      await eventually(() => supervisor.status().state !== 'up');
+    }
+    expect(warned).toEqual(['change this']);
+  });
+
   it('does not come back after stop', async () => {
     const broker = new MemoryBroker();
     const { supervisor, events } = supervise(broker);

@@ -246,6 +246,20 @@ describe('a flow', () => {
     expect(most).toBe(5);
   });
 
+  it('counts what was sent again for the route that sent it', async () => {
+    const broker = new MemoryBroker();
+    let refusals = 0;
+    broker.refuse = ({ to }) =>
+      to.name === 'first' && refusals++ < 2 ? new BridgeError('destination-full', 'no room left') : undefined;
+    const flow = await startFlow(broker, [
+      rule({ name: 'a', to: [destination('queue', 'first')] }),
+      rule({ name: 'b', to: [destination('queue', 'second')] }),
+    ]);
+    broker.publish(chat('lobby', 'x'));
+    await eventually(() => flow.routes().every(({ delivered }) => delivered === 1));
+    expect(flow.routes().map(({ retried }) => retried)).toEqual([2, 0]);
+  });
+
   it('says which route is held up, for how long and why, although every connection is up', async () => {
     const broker = new MemoryBroker();
     broker.refuse = () => new BridgeError('destination-full', 'no room left');

@@ -134,6 +134,39 @@ describe('a lane', () => {
     expect(sink.texts).toEqual(['a']);
   });
 
+  it('sends what has a time to live with what is left of it, and what has none left not at all', async () => {
+    const lane = newLane();
+    const now = performance.now();
+    const over = lane.send(message('over'), { expires: now - 1 });
+    const sent = [
+      lane.send({ ...message('shorter'), ttl: 90_000 }, { expires: now + 60_000 }),
+      lane.send({ ...message('longer'), ttl: 30_000 }, { expires: now + 60_000 }),
+      lane.send({ ...message('its own'), ttl: 30_000 }),
+    ];
+    const sink = new ScriptedSink();
+    lane.open(sink);
+    await expect(over).rejects.toMatchObject({ code: 'expired', transient: false });
+    for (const text of sink.texts) sink.answer(text);
+    await Promise.all(sent);
+    expect(sink.texts).toEqual(['shorter', 'longer', 'its own']);
+    expect(sink.ttls[0]).toBeGreaterThan(30_000);
+    expect(sink.ttls[0]).toBeLessThanOrEqual(60_000);
+    expect(sink.ttls.slice(1)).toEqual([30_000, 30_000]);
+  });
+
+  it('tells who sent a message each time it is sent again, and why', async () => {
+    const lane = newLane();
+    const sink = new ScriptedSink();
+    lane.open(sink);
+    const reasons: string[] = [];
+    const sent = lane.send(message('a'), { onRetry: ({ code }) => reasons.push(code) });
+    sink.fail('a', 'destination-full');
+    await eventually(() => sink.texts.length === 2);
+    sink.answer('a');
+    await sent;
+    expect(reasons).toEqual(['destination-full']);
+  });
+
   it('refuses what is left when it is closed', async () => {
     const lane = newLane();
     const waiting = lane.send(message('never sent'));
@@ -146,10 +179,12 @@ describe('a lane', () => {
 /** A sink whose answers the test gives, by body. */
 class ScriptedSink implements Sink {
   readonly texts: string[] = [];
+  readonly ttls: (number | undefined)[] = [];
   readonly #open = new Map<string, { resolve: () => void; reject: (error: BridgeError) => void }>();
 
-  send({ body }: OutboundMessage): Promise<void> {
+  send({ body, ttl }: OutboundMessage): Promise<void> {
     this.texts.push(String(body));
+    this.ttls.push(ttl);
     return new Promise((resolve, reject) => {
       this.#open.set(String(body), { resolve, reject });
     });
@@ -202,7 +237,6 @@ function newLane(replaceConnection: () => void = () => {}): Lane {
     retry: { initial: 1, max: 4, attempts: 1 },
     atMostOnce: false,
     replaceConnection,
-    onRetry: () => {},
   });
 }
 

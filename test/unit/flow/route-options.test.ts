@@ -75,6 +75,40 @@ describe('delivery: at-most-once', () => {
   });
 });
 
+describe('a message that has a time to live', () => {
+  it('goes on with what is left of it, or what the rule says if that is less', async () => {
+    const broker = new MemoryBroker();
+    const got = await subscribe(broker, ARCHIVE);
+    await start(broker, { to: [destination('queue', ARCHIVE.name, { ttl: 20_000 })] });
+    broker.publish({ ...chat('lobby', 'short'), ttl: 10_000 });
+    broker.publish({ ...chat('lobby', 'long'), ttl: 60_000 });
+    await eventually(() => got.length === 2);
+    expect(got.map(({ ttl = 0 }) => ttl <= 10_000)).toEqual([true, false]);
+    expect(got[1]?.ttl).toBe(20_000);
+  });
+
+  it('is accepted, counted and not sent once that is over, and the next one goes on', async () => {
+    const broker = new MemoryBroker();
+    const settled: string[] = [];
+    broker.onSettled = ({ body }, outcome) => settled.push(`${String(body)} ${outcome}`);
+    const got = await subscribe(broker, ARCHIVE);
+    const flow = await start(broker, {});
+    broker.publish({ ...chat('lobby', 'over'), ttl: 0 });
+    broker.publish(chat('lobby', 'next'));
+    await eventually(() => got.length === 1);
+    expect(bodies(got)).toEqual(['next']);
+    await eventually(() => flow.routes()[0]?.inFlight === 0);
+    expect(flow.routes()[0]).toMatchObject({
+      received: 2,
+      delivered: 1,
+      expired: 1,
+      deadLettered: 0,
+      lost: 0,
+    });
+    expect(settled).toContain('"over" accepted');
+  });
+});
+
 describe('retry.attempts', () => {
   it.each([
     [1, 'a dead letter', 1],

@@ -50,6 +50,7 @@ const STATUS: BridgeStatus = {
       retried: 0,
       deadLettered: 0,
       deadLetterReasons: {},
+      expired: 0,
       inFlight: 1,
       oldestInFlightSeconds: 0,
     },

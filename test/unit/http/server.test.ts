@@ -32,6 +32,7 @@ const RUNNING: BridgeStatus = {
       delivered: 2,
       duplicates: 0,
       lost: 0,
+      expired: 0,
       filtered: 0,
       retried: 0,
       deadLettered: 0,

@@ -34,6 +34,23 @@ function received(message: AmqpMessage): AmqpMessage {
 const decode = (message: AmqpMessage, spec = queue, type: 'activemq' | 'artemis' = 'artemis') =>
   decodeMessage(received(message), spec, flavour(type));
 
+describe('the time to live of a received AMQP message', () => {
+  const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1_000);
+  it.each([
+    ['none', {}, undefined],
+    ['ttl alone', { ttl: 5_000 }, 5],
+    ['an absolute time alone', { absolute_expiry_time: inSeconds(5) }, 5],
+    ['both, counted down', { ttl: 5_000, absolute_expiry_time: inSeconds(60) }, 5],
+    ['both, ttl as its sender wrote it', { ttl: 60_000, absolute_expiry_time: inSeconds(5) }, 5],
+    ['an absolute time that is over by this clock', { ttl: 5_000, absolute_expiry_time: inSeconds(-60) }, 5],
+    ['nothing but such a time', { absolute_expiry_time: inSeconds(-60) }, undefined],
+    ['zeros, which mean none', { ttl: 0, absolute_expiry_time: new Date(0) }, undefined],
+  ])('with %s', (_what, fields, seconds) => {
+    const { ttl } = decode({ body: '', ...fields });
+    expect(ttl === undefined ? undefined : Math.round(ttl / 1_000)).toBe(seconds);
+  });
+});
+
 describe('a received AMQP message', () => {
   it.each([
     ['an amqp-value string', 'text', 'text'],
