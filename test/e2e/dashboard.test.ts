@@ -413,6 +413,11 @@ describe('the dashboard of any bridge', () => {
     for (const [index, [top = 0]] of boxes.entries())
       expect(top).toBeGreaterThanOrEqual(boxes[index - 1]?.[1] ?? 0);
     expect(await barriers(fifty)).toEqual([]);
+    // The wires of the route that has the focus stand out: one in, two out.
+    await fifty.locator('.pill[data-route="route-7"]').focus();
+    expect(await fifty.locator('.wire:not(.dim)').count()).toBe(3);
+    await fifty.getByLabel('Search routes').focus();
+    expect(await fifty.locator('.wire.dim').count()).toBe(0);
     await server?.close();
 
     const many = await openWith(300);

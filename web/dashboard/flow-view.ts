@@ -45,6 +45,15 @@ export function flowView(onRoute: (name: string) => void): FlowView {
   const pills = make('ul', 'pills');
   pills.setAttribute('aria-label', 'Routes in the picture');
   picture.append(frames, wires, places, pills);
+  // Among many wires, those of the route that is looked at stand out.
+  const lookAt = (route: string | undefined) => {
+    for (const wire of wires.children)
+      wire.classList.toggle('dim', route !== undefined && wire.getAttribute('data-route') !== route);
+  };
+  const routeOf = ({ target }: Event) =>
+    target instanceof Element ? target.closest<HTMLElement>('[data-route]')?.dataset.route : undefined;
+  for (const event of ['pointerover', 'focusin']) pills.addEventListener(event, (on) => lookAt(routeOf(on)));
+  for (const event of ['pointerleave', 'focusout']) pills.addEventListener(event, () => lookAt(undefined));
   let redraw = () => {};
   new ResizeObserver(() => redraw()).observe(picture);
 
@@ -91,6 +100,7 @@ const drawable = ({ name, from, to }: Route): Drawn[] =>
 
 interface DrawnWire {
   readonly key: string;
+  readonly route: string;
   readonly path: string;
   readonly width: number;
   readonly speed: number;
@@ -110,6 +120,7 @@ function drawnWire(
   const rate = rates.of(name)[side === 'in' ? 'received' : 'delivered'];
   return {
     key: `${name} ${side} ${index}`,
+    route: name,
     path: `M${start},${from}C${start + bend},${from} ${end - bend},${to} ${end},${to}`,
     width: rate < 0.05 ? 2 : Math.min(8, 2.5 + Math.log10(1 + rate) * 2),
     speed: rate < 0.05 ? 0 : Math.min(4, 1 + Math.floor(Math.log10(1 + rate))),
@@ -117,10 +128,10 @@ function drawnWire(
   };
 }
 
-function wireElement(): Shown<DrawnWire> {
+function wireElement({ route }: DrawnWire): Shown<DrawnWire> {
   const line = svg('path', { class: 'wire-line' });
   const dots = svg('path', { class: 'wire-dots' });
-  const element = svg('g', { class: 'wire' }, line, dots);
+  const element = svg('g', { class: 'wire', 'data-route': route }, line, dots);
   return {
     element,
     update({ path, width, speed, state }) {
