@@ -190,15 +190,21 @@ export class RouteWorker {
     const { dedupeKey, orderKey, sends } = plan;
     const lifetime = message.ttl === undefined ? {} : { expires: performance.now() + message.ttl };
     const passage = { ...start, orderKey, ...lifetime };
-    if (dedupeKey === undefined) return this.#sendAll(sends, passage);
-    const result = await this.#recent.once(dedupeKey, () => this.#sendAll(sends, passage));
-    if (result !== 'duplicate') return result;
+    if (dedupeKey === undefined) return (await this.#sendAll(sends, passage)) !== 'abandoned';
+    let end: 'sent' | 'expired' | 'abandoned' = 'abandoned';
+    const result = await this.#recent.once(dedupeKey, async () => {
+      end = await this.#sendAll(sends, passage);
+      // What expired has not been sent: the next one with this key has to be.
+      return end === 'sent';
+    });
+    if (result !== 'duplicate') return end !== 'abandoned';
     this.#counters.duplicates++;
     return true;
   }
 
-  async #sendAll(sends: readonly PlannedSend[], passage: Passage): Promise<boolean> {
-    if (this.#pacer !== undefined && !(await this.#pacer.turn())) return false;
+  /** Sent: safe with every destination, or kept as a dead letter. */
+  async #sendAll(sends: readonly PlannedSend[], passage: Passage): Promise<'sent' | 'expired' | 'abandoned'> {
+    if (this.#pacer !== undefined && !(await this.#pacer.turn())) return 'abandoned';
     const mark = { since: performance.now() };
     this.#sending.add(mark);
     const fates =
@@ -206,7 +212,8 @@ export class RouteWorker {
       (await Promise.all(sends.map((send) => this.#sendOne(send, passage))));
     this.#sending.delete(mark);
     if (fates.every((fate) => fate === 'confirmed')) this.#counters.delivered++;
-    return !fates.includes('abandoned');
+    if (fates.includes('abandoned')) return 'abandoned';
+    return fates.includes('expired') ? 'expired' : 'sent';
   }
 
   /** The message as a whole cannot be delivered. */

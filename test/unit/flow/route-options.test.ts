@@ -109,6 +109,19 @@ describe('a message that has a time to live', () => {
   });
 });
 
+describe('a message that expired', () => {
+  it('makes none with the same dedupe key a duplicate', async () => {
+    const broker = new MemoryBroker();
+    const got = await subscribe(broker, ARCHIVE);
+    const flow = await start(broker, { dedupe: parseTemplate('{body}') });
+    broker.publish({ ...chat('lobby', 'same'), ttl: 0 });
+    await eventually(() => flow.routes()[0]?.expired === 1);
+    broker.publish(chat('lobby', 'same'));
+    await eventually(() => got.length === 1);
+    expect(flow.routes()[0]).toMatchObject({ expired: 1, duplicates: 0, delivered: 1 });
+  });
+});
+
 describe('retry.attempts', () => {
   it.each([
     [1, 'a dead letter', 1],

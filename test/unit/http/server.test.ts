@@ -131,6 +131,24 @@ describe('health', () => {
     expect((await get('/health/live')).status).toBe(200);
   });
 
+  it('is 503 with broker, protocol and reason when a canary is late, although every connection is up', async () => {
+    const late = {
+      broker: 'activemq',
+      protocol: 'amqp',
+      address: 'queue "bridge.canary.activemq-bridge.amqp"',
+      state: 'late',
+      reason: { code: 'send-timeout', message: 'no canary has come back for 95 s' },
+    } as const;
+    const back = { broker: 'activemq', protocol: 'mqtt', address: 'mqtt "x"', state: 'back' } as const;
+    const get = await serving({ status: () => ({ ...RUNNING, ready: false, canaries: [back, late] }) });
+    const ready = await get('/health/ready');
+    expect(ready.status).toBe(503);
+    expect(await ready.json()).toEqual({
+      ready: false,
+      reasons: ['broker activemq, AMQP: no canary has come back for 95 s [send-timeout]'],
+    });
+  });
+
   it('asks for the status each time', async () => {
     let now = BROKER_DOWN;
     const get = await serving({ status: () => now });
