@@ -184,15 +184,14 @@ export class Flow {
   routes(): RouteStatus[] {
     const blocked = this.connections().find(({ state }) => state !== 'up');
     return this.#workers.map((worker) => {
-      const { obstacle } = worker;
+      const { obstacle } = worker.record;
       const waiting = blocked !== undefined || obstacle !== undefined;
       const reason = blocked?.reason ?? (obstacle && { code: obstacle.code, message: obstacle.message });
       return {
         name: worker.route.config.name,
         state: waiting ? 'waiting' : 'running',
         ...(waiting && reason !== undefined ? { reason } : {}),
-        ...worker.counters(),
-        oldestInFlightSeconds: Math.round(worker.oldestInFlight() / 1000),
+        ...worker.record.status(),
       };
     });
   }
@@ -292,7 +291,7 @@ export class Flow {
     const done = await Promise.all(
       matches.map(async ({ route: worker, captures }) => {
         const safe = await worker.deliver(message, captures, arrival, begin);
-        if (!safe && this.#atMostOnce) worker.countLost();
+        if (!safe && this.#atMostOnce) worker.record.counters.lost++;
         return safe;
       }),
     );

@@ -1,18 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RouteConfig } from '../config/config.js';
 import type { Transaction } from '../connectors/connector.js';
-import { asBridgeError, BridgeError, type ErrorCode } from '../errors.js';
+import { asBridgeError, BridgeError } from '../errors.js';
 import { type Address, describeAddress } from '../message/address.js';
 import type { Message, OutboundMessage } from '../message/message.js';
 import type { Log } from '../observability/log.js';
-import type { RouteStatus } from '../status.js';
 import { type DeadLetterExtent, deadLetterOf, LONGEST_CUT_BODY } from './dead-letter.js';
 import type { EchoNotes } from './echo-ledger.js';
-import { type Lanes, SEND_TIMEOUT } from './lanes.js';
+import type { Lanes } from './lanes.js';
 import { type Arrival, bodySize } from './mapping.js';
 import { Pacer } from './pacer.js';
 import type { Plan, PlannedSend, Planner } from './plan.js';
 import { RecentKeys } from './recent-keys.js';
+import { RouteRecord } from './route-record.js';
 import type { Tails } from './tails.js';
 
 /** Milliseconds before a dead letter that was refused is tried again; the wait doubles: it may cost the lane its connection. */
@@ -33,17 +33,6 @@ export interface FlowRoute {
 
 /** What became of a message at one destination. Abandoned: not safe anywhere; its source keeps it. */
 type Fate = 'confirmed' | 'dead-lettered' | 'expired' | 'abandoned';
-
-type Counter = Exclude<
-  keyof RouteStatus,
-  'name' | 'state' | 'reason' | 'deadLetterReasons' | 'lastDeadLetter' | 'oldestInFlightSeconds'
->;
-
-/** Milliseconds in which a send that gets no answer is tried again twice. */
-const LATELY = 2 * SEND_TIMEOUT;
-
-/** Milliseconds that a message may be on its way before its route counts as held up. */
-const HELD_UP_AFTER = 30_000;
 
 /** Starts the transaction in which a message is sent and accepted; undefined when it has to go through the lanes. */
 export type Begin = () => Transaction | undefined;
@@ -79,25 +68,10 @@ function towards(passage: Passage, destination: string | undefined): Passage {
  * never be delivered. Memory: the flow bounds how many messages are in it at a time.
  */
 export class RouteWorker {
-  readonly #counters: Record<Counter, number> = {
-    received: 0,
-    delivered: 0,
-    filtered: 0,
-    duplicates: 0,
-    lost: 0,
-    expired: 0,
-    retried: 0,
-    deadLettered: 0,
-    inFlight: 0,
-  };
-  readonly #deadLetterReasons: Partial<Record<ErrorCode, number>> = {};
+  /** What health tells of it. */
+  readonly record = new RouteRecord();
   readonly #recent = new RecentKeys();
   readonly #pacer: Pacer | undefined;
-  /** When each message that is being sent came to that, in the order of their coming. Milliseconds on the monotonic clock. */
-  readonly #sending = new Set<{ readonly since: number }>();
-  #refusal: BridgeError | undefined;
-  #lastRetry: { readonly error: BridgeError; readonly at: number } | undefined;
-  #lastDeadLetter: RouteStatus['lastDeadLetter'];
   #stopping = false;
 
   constructor(
@@ -107,34 +81,6 @@ export class RouteWorker {
   ) {
     const { rate } = route.config.limits;
     this.#pacer = rate === undefined ? undefined : new Pacer(rate);
-  }
-
-  /** Why nothing gets on, although every connection is up. */
-  get obstacle(): BridgeError | undefined {
-    if (this.#refusal !== undefined) return this.#refusal;
-    const age = this.oldestInFlight();
-    if (age < HELD_UP_AFTER) return undefined;
-    const last = this.#lastRetry;
-    const reason = last !== undefined && performance.now() - last.at < LATELY ? last.error : undefined;
-    return new BridgeError(
-      reason?.code ?? 'send-timeout',
-      `a message has been on its way for ${Math.round(age / 1000)} s${reason === undefined ? '' : `: ${reason.message}`}`,
-    );
-  }
-
-  /** Milliseconds that the oldest message is being sent; 0 without one. What waits for its turn by `limits.rate` does not count. */
-  oldestInFlight(): number {
-    const [oldest] = this.#sending;
-    return oldest === undefined ? 0 : performance.now() - oldest.since;
-  }
-
-  counters(): Pick<RouteStatus, Counter | 'deadLetterReasons' | 'lastDeadLetter'> {
-    const last = this.#lastDeadLetter;
-    return {
-      ...this.#counters,
-      deadLetterReasons: { ...this.#deadLetterReasons },
-      ...(last === undefined ? {} : { lastDeadLetter: last }),
-    };
   }
 
   /** What waits for its turn stays with its source, or is sent at once if that has been told that it is accepted. */
@@ -150,19 +96,14 @@ export class RouteWorker {
     arrival: Arrival,
     begin?: Begin,
   ): Promise<boolean> {
-    this.#counters.received++;
-    this.#counters.inFlight++;
+    this.record.counters.received++;
+    this.record.counters.inFlight++;
     this.tails?.note(this.route.config.name, message);
     try {
       return await this.#pass(message, captures, arrival, begin);
     } finally {
-      this.#counters.inFlight--;
+      this.record.counters.inFlight--;
     }
-  }
-
-  /** The message is not safe, and its source was told before that it is. */
-  countLost(): void {
-    this.#counters.lost++;
   }
 
   /** Everything up to the first await happens in the turn of the delivery: lanes get messages in the order of arrival. */
@@ -184,7 +125,7 @@ export class RouteWorker {
       );
     }
     if (plan === undefined) {
-      this.#counters.filtered++;
+      this.record.counters.filtered++;
       return true;
     }
     const { dedupeKey, orderKey, sends } = plan;
@@ -198,20 +139,19 @@ export class RouteWorker {
       return end === 'sent';
     });
     if (result !== 'duplicate') return end !== 'abandoned';
-    this.#counters.duplicates++;
+    this.record.counters.duplicates++;
     return true;
   }
 
   /** Sent: safe with every destination, or kept as a dead letter. */
   async #sendAll(sends: readonly PlannedSend[], passage: Passage): Promise<'sent' | 'expired' | 'abandoned'> {
     if (this.#pacer !== undefined && !(await this.#pacer.turn())) return 'abandoned';
-    const mark = { since: performance.now() };
-    this.#sending.add(mark);
+    const mark = this.record.sending();
     const fates =
       (await this.#sendTogether(sends, passage)) ??
       (await Promise.all(sends.map((send) => this.#sendOne(send, passage))));
-    this.#sending.delete(mark);
-    if (fates.every((fate) => fate === 'confirmed')) this.#counters.delivered++;
+    mark.sent();
+    if (fates.every((fate) => fate === 'confirmed')) this.record.counters.delivered++;
     if (fates.includes('abandoned')) return 'abandoned';
     return fates.includes('expired') ? 'expired' : 'sent';
   }
@@ -292,7 +232,7 @@ export class RouteWorker {
   }
 
   #expire(): Fate {
-    this.#counters.expired++;
+    this.record.counters.expired++;
     return 'expired';
   }
 
@@ -300,10 +240,7 @@ export class RouteWorker {
     return index === undefined ? undefined : this.route.destinations[index];
   }
 
-  readonly #onRetry = (error: BridgeError): void => {
-    this.#counters.retried++;
-    this.#lastRetry = { error, at: performance.now() };
-  };
+  readonly #onRetry = (error: BridgeError): void => this.record.retry(error);
 
   #lanesOf(index: number): Lanes {
     const lanes = this.route.to[index];
@@ -322,16 +259,13 @@ export class RouteWorker {
     return deadLetterOf(message, { ...reason, now: Date.now(), extent }, address);
   }
 
-  #countDeadLetter({ message }: Passage, { code, message: reason }: BridgeError): void {
-    this.#counters.deadLettered++;
-    this.#deadLetterReasons[code] = (this.#deadLetterReasons[code] ?? 0) + 1;
-    this.#lastDeadLetter = { code, message: reason, at: new Date().toISOString() };
-    this.#refusal = undefined;
+  #countDeadLetter({ message }: Passage, error: BridgeError): void {
+    this.record.deadLetter(error);
     this.log.warn('dead-lettered', {
       route: this.route.config.name,
       from: describeAddress(message.address),
-      code,
-      reason,
+      code: error.code,
+      reason: error.message,
     });
   }
 
@@ -348,7 +282,7 @@ export class RouteWorker {
       } catch (cause) {
         const refusal = asBridgeError(cause, 'connection-lost');
         if (refusal.transient) return 'abandoned';
-        this.#refusal = refusal;
+        this.record.refusal = refusal;
         this.log.error('dead letter refused, will try again', {
           route: this.route.config.name,
           from: describeAddress(message.address),
