@@ -149,7 +149,8 @@ export function describeJms(bench: Workbench): void {
     await sink.send(message(to, 'last'));
     await next.take(45);
     expect(inbox.deliveries).toHaveLength(7);
-    expect(next.bodies()).toEqual([...texts(50).slice(7), 'round trip', 'last']);
+    // In any order: Artemis may hand over a newer message before those that it takes back from a closed connection (2.40.0).
+    expect([...next.bodies()].sort()).toEqual([...texts(50).slice(7), 'round trip', 'last'].sort());
   });
 
   it('says which type to write when the broker is of another one', async () => {

@@ -399,6 +399,7 @@ routes:
       room: 'lobby',
       sender: 'ann',
       asked: 'replies/ann',
+      bridge_hops: '1',
     });
     expect(got.properties?.correlationData).toEqual(correlationData);
     expect(got.properties?.messageExpiryInterval).toBeGreaterThan(80);

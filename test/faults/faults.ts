@@ -16,8 +16,8 @@ export type Fault = (run: Run) => Promise<number>;
  */
 const TWICE = 2 * IN_FLIGHT;
 
-/** Milliseconds in which a bridge has to notice that its broker is silent: `IDLE_TIMEOUT` of bridge.ts, and some more. */
-const SILENCE = 45_000;
+/** Milliseconds after which a bridge cannot have noticed that its broker is silent: four times `IDLE_TIMEOUT` of bridge.ts. */
+const SILENCE = 120_000;
 
 /** A broker that ends may forget acknowledgements that it has read, beside what was in flight (seen with Artemis 2.40.0). */
 const BROKER_GONE = 3 * TWICE;
@@ -87,16 +87,20 @@ const hang: Fault = async (run) => {
   return TWICE;
 };
 
+/** What is delivered until both ends have noticed is acknowledged to nobody. */
 const halfClose: Fault = async (run) => {
+  let twice = 0;
   for (const proxy of new Set([run.source, run.sink]))
     for (const direction of ['toBroker', 'toBridge'] as const) {
       await run.delivers(100, 700);
       const before = proxy.taken;
+      const delivered = await run.delivered();
       proxy.halfClose(direction);
       await eventually(() => proxy.taken > before);
+      twice += (await run.delivered()) - delivered + TWICE;
       await run.ready();
     }
-  return 4 * TWICE;
+  return twice;
 };
 
 const delay: Fault = async (run) => {
@@ -151,8 +155,8 @@ const neverAck: Fault = async (run) => {
 };
 
 const full: Fault = async (run) => {
-  // Nobody reads yet.
-  await eventually(async () => ((await run.health()).routes[0]?.retried ?? 0) > IN_FLIGHT, 90_000);
+  // Nobody reads yet. Each wait is longer than the one before: twenty tries are enough to see that it goes on trying.
+  await eventually(async () => ((await run.health()).routes[0]?.retried ?? 0) > 20, SILENCE);
   const { delivered } = (await run.health()).routes[0] ?? {};
   if ((delivered ?? 0) >= run.count) throw new Error('the queue was not full');
   return Number.POSITIVE_INFINITY;
