@@ -28,7 +28,7 @@ let base: string;
 beforeAll(async () => {
   webRoot = await mkdtemp(join(tmpdir(), 'bridge-page-'));
   [broker, browser] = await Promise.all([
-    startClassic(),
+    startClassic({ permissions: 'shipped' }),
     startBrowser(),
     buildPage(webRoot),
     mavenPackage(PAHO_EXAMPLE, PAHO_JAR),

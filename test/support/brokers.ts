@@ -21,8 +21,8 @@ export interface TestBroker {
     readonly openwire?: number;
     readonly ws?: number;
   };
-  /** The only ones it takes; `bridge`, `ann` and `bob` may do everything. */
-  readonly accounts: Readonly<Record<'bridge' | 'ann' | 'bob', Account>>;
+  /** The only ones it takes; they may do everything, unless `permissions` says otherwise. */
+  readonly accounts: Readonly<Record<'bridge' | 'backend' | 'ann' | 'bob', Account>>;
   /** Ends it cleanly and removes its data. Call it at the end of every test file. */
   stop(): Promise<void>;
   /** SIGKILL, as a crash; its data stay. Resolves when it is gone. */
@@ -39,12 +39,18 @@ export interface BrokerOptions {
   readonly writable?: string;
 }
 
+export interface ClassicOptions extends BrokerOptions {
+  /** `shipped`: what broker/activemq.xml permits, as with `up`; without it every account may do everything. */
+  readonly permissions?: 'shipped';
+}
+
 export interface MosquittoOptions extends BrokerOptions {
   /** More lines of its configuration: for all of it, or for the MQTT listener. */
   readonly settings?: readonly string[];
 }
 
-export const startClassic = (options: BrokerOptions = {}): Promise<TestBroker> => startClassicBroker(options);
+export const startClassic = (options: ClassicOptions = {}): Promise<TestBroker> =>
+  startClassicBroker(options);
 export const startArtemis = (options: BrokerOptions = {}): Promise<TestBroker> => startArtemisBroker(options);
 export const startMosquitto = (options: MosquittoOptions = {}): Promise<TestBroker> =>
   startMosquittoBroker(options);
