@@ -2,6 +2,7 @@ import { createBridge } from '../bridge.js';
 import type { Config } from '../config/config.js';
 import { type HttpServer, startHttp } from '../http/server.js';
 import type { Log } from '../observability/log.js';
+import { createRoomDirectory, roomsBroker } from '../rooms/directory.js';
 import type { BridgeStatus } from '../status.js';
 import { createReloader, type MappingSource, type Reloader } from './reload.js';
 
@@ -29,21 +30,30 @@ export async function serve(config: Config, source: MappingSource, log: Log): Pr
     const { last } = reloader;
     return { ...bridge.status(), ...(last === undefined ? {} : { lastReload: last }) };
   };
+  const chatBroker = roomsBroker(config);
+  const rooms = chatBroker === undefined ? undefined : createRoomDirectory(chatBroker, log);
   let http: HttpServer;
   try {
-    http = await startHttp({ config: config.http, status, reload: () => reloader.reload('http'), log });
+    http = await startHttp({
+      config: config.http,
+      status,
+      reload: () => reloader.reload('http'),
+      ...(rooms === undefined ? {} : { rooms }),
+      log,
+    });
   } catch (error) {
     reloader.stop();
     throw error;
   }
   bridge.start();
+  rooms?.start();
   return {
     httpPort: http.port,
     status,
     reload: (cause) => reloader.reload(cause),
     stop: async (deadlineMs) => {
       reloader.stop();
-      await bridge.stop(deadlineMs);
+      await Promise.all([bridge.stop(deadlineMs), rooms?.stop()]);
       await atMost(HTTP_CLOSE, http.close());
     },
   };

@@ -1,24 +1,27 @@
 import express, { type Express } from 'express';
 import type { HttpConfig } from '../config/config.js';
 import type { Log } from '../observability/log.js';
+import type { RoomDirectory } from '../rooms/directory.js';
 import type { BridgeStatus, ReloadOutcome } from '../status.js';
 import { errorHandler, notFound } from './errors.js';
 import { securityHeaders } from './headers.js';
 import { localOnly } from './local-only.js';
 import { isReady, reasonsOf } from './reasons.js';
-import { newRoomId } from './room-id.js';
+import { roomsRouter } from './rooms.js';
 
 export interface AppOptions {
   readonly config: HttpConfig;
   readonly status: () => BridgeStatus;
   readonly reload: () => Promise<ReloadOutcome>;
+  /** Undefined when the mapping file has no chat. */
+  readonly rooms?: Pick<RoomDirectory, 'create' | 'list'>;
   readonly log: Log;
   /** Directory with the built chat page. */
   readonly webRoot: string;
 }
 
 /** Every path the bridge answers (design.md, section 6). It reads the status and asks for a reload; it touches no flow. */
-export function createApp({ config, status, reload, log, webRoot }: AppOptions): Express {
+export function createApp({ config, status, reload, rooms, log, webRoot }: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.use(securityHeaders(config.chat));
@@ -49,9 +52,7 @@ export function createApp({ config, status, reload, log, webRoot }: AppOptions):
     const outcome = await reload();
     response.status(outcome.ok ? 200 : 422).json(outcome);
   });
-  app.post('/api/rooms', (_request, response) => {
-    response.status(201).json({ id: newRoomId() });
-  });
+  app.use('/api/rooms', roomsRouter(rooms));
   app.get('/api/settings', (_request, response) => {
     response.json({ mqttWebSocketUrl: config.chat ?? null });
   });

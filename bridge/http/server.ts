@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { HttpConfig } from '../config/config.js';
 import { asBridgeError, BridgeError } from '../errors.js';
 import type { Log } from '../observability/log.js';
+import type { RoomDirectory } from '../rooms/directory.js';
 import type { BridgeStatus, ReloadOutcome } from '../status.js';
 import { createApp } from './app.js';
 
@@ -11,6 +12,8 @@ export interface HttpOptions {
   readonly status: () => BridgeStatus;
   /** Reads the mapping file again; never rejects. */
   readonly reload: () => Promise<ReloadOutcome>;
+  /** Undefined when the mapping file has no chat. */
+  readonly rooms?: Pick<RoomDirectory, 'create' | 'list'>;
   readonly log: Log;
   /** Directory with the built chat page; by default the one that `npm run build` makes. */
   readonly webRoot?: string;

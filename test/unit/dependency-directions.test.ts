@@ -55,6 +55,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'dead-letters.ts',
     'config',
     'http',
+    'rooms',
     'launch',
     'observability',
     'errors.ts',
@@ -96,7 +97,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'connectors/amqp': ['connectors/connector.ts', 'connectors/flavours', 'message', 'errors.ts', 'secret.ts'],
   'connectors/stomp': ['connectors/connector.ts', 'connectors/flavours', 'message', 'errors.ts', 'secret.ts'],
   // connector.ts for the names of protocols, which are part of a status.
-  http: ['status.ts', 'config/config.ts', 'connectors/connector.ts', 'observability', 'errors.ts'],
+  http: ['status.ts', 'rooms', 'config/config.ts', 'connectors/connector.ts', 'observability', 'errors.ts'],
+  rooms: [
+    'config/config.ts',
+    'connectors/connector.ts',
+    'connectors/supervisor.ts',
+    'endpoints.ts',
+    'message',
+    'observability',
+    'errors.ts',
+  ],
   launch: ['errors.ts', 'observability', 'secret.ts'],
   observability: ['errors.ts'],
 };
