@@ -1,3 +1,5 @@
+import { type ChatMessage, readMessage } from './protocol.js';
+
 /** The few calls the page makes to the bridge. Each rejects with an Error whose text is for people. */
 
 /** Where MQTT over WebSocket is, or undefined when the mapping file does not say. */
@@ -19,6 +21,13 @@ export async function newRoom(
   const { id, createdAt } = await answer('/api/rooms', 'POST', { name, createdBy });
   if (typeof id !== 'string') throw new Error('The bridge gave no room ID.');
   return { id, announced: typeof createdAt === 'string' };
+}
+
+/** What was said last in a room, as it was published; empty where the bridge keeps no history. */
+export async function lastMessages(room: string): Promise<readonly ChatMessage[]> {
+  const response = await fetch(`/api/rooms/${room}/messages`);
+  const value: unknown = response.ok ? await response.json() : [];
+  return Array.isArray(value) ? value.flatMap((one) => readMessage(one) ?? []) : [];
 }
 
 async function answer(

@@ -1,4 +1,4 @@
-import { mqttWebSocketUrl, newRoom } from './api.js';
+import { lastMessages, mqttWebSocketUrl, newRoom } from './api.js';
 import { claimIdentity, type Identity } from './identity.js';
 import { uuid } from './ids.js';
 import { Presence } from './presence.js';
@@ -27,6 +27,8 @@ interface Visit {
   readonly session: Session;
   readonly rooms: Rooms;
   readonly presence: Presence;
+  /** Rooms joined just now, whose earlier messages are not here yet. */
+  readonly fresh: Set<string>;
   entered: boolean;
   selected: string | undefined;
 }
@@ -113,6 +115,9 @@ function startPage(): void {
           if (accountOf(room) !== undefined) rooms.writtenBy(room);
           if (rooms.received(room, incoming)) renderSoon();
         },
+        onSubscribed: (room) => {
+          showBefore(room).catch(() => conversation.problem('What was said before cannot be read now.'));
+        },
         onAbout: (about) => {
           rooms.describe(about);
           renderSoon();
@@ -133,7 +138,16 @@ function startPage(): void {
       },
       rooms.all().map(({ id }) => id),
     );
-    visit = { account, identity, session, rooms, presence, entered: false, selected: undefined };
+    visit = {
+      account,
+      identity,
+      session,
+      rooms,
+      presence,
+      fresh: new Set(),
+      entered: false,
+      selected: undefined,
+    };
     for (const { room, message } of rooms.unsent()) session.send(room, message);
   };
 
@@ -200,12 +214,22 @@ function startPage(): void {
 
   const join = (id: string, name?: string) => {
     if (visit === undefined) return;
+    const isNew = visit.rooms.get(id) === undefined;
     if (!visit.rooms.join(id, name)) {
       list.problem('That is too many rooms. Leave one first.');
       return;
     }
+    if (isNew) visit.fresh.add(id);
     visit.session.join(id);
     select(id);
+  };
+
+  /** To a newcomer; only once subscribed, so that nothing falls in between. */
+  const showBefore = async (id: string) => {
+    const { rooms, fresh } = visit ?? {};
+    if (fresh?.delete(id) !== true) return;
+    rooms?.before(id, await lastMessages(id));
+    renderSoon();
   };
 
   const create = async (name: string) => {

@@ -89,7 +89,7 @@ export const encodeMessage = (message: ChatMessage): string =>
 export function decodeMessage(body: Uint8Array): Incoming {
   const text = new TextDecoder().decode(body);
   const value = parseObject(text);
-  const message = value?.type === 'text' ? chatMessage(value) : undefined;
+  const message = value === undefined ? undefined : readMessage(value);
   return message === undefined ? { kind: 'other', text: text.slice(0, MAX_TEXT) } : { kind: 'chat', message };
 }
 
@@ -103,8 +103,11 @@ export function decodeAbout(body: Uint8Array, room: string): RoomAbout | undefin
   return { id: room, name: name.slice(0, MAX_ROOM_NAME), createdBy: createdBy.slice(0, 100), createdAt };
 }
 
-function chatMessage(value: Readonly<Record<string, unknown>>): ChatMessage | undefined {
-  const { id, from, text, sentAt } = value;
+/** The chat message in a parsed body; undefined when it is none. */
+export function readMessage(value: unknown): ChatMessage | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { type, id, from, text, sentAt } = value as Readonly<Record<string, unknown>>;
+  if (type !== 'text') return undefined;
   if (typeof id !== 'string' || id === '' || id.length > 100) return undefined;
   if (typeof from !== 'string' || typeof text !== 'string' || typeof sentAt !== 'string') return undefined;
   return { id, from: from.slice(0, 100), text: text.slice(0, MAX_TEXT), sentAt: sentAt.slice(0, 40) };

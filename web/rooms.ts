@@ -140,6 +140,16 @@ export class Rooms {
     return true;
   }
 
+  /** Adds what was said before this page came, above the rest; what is there already stays where it is. */
+  before(id: string, messages: readonly ChatMessage[]): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    const unseen = messages.filter((message) => !entry.seen.has(message.id));
+    for (const { id: messageId } of unseen) remember(entry.seen, messageId);
+    const lines = unseen.map((message): Line => ({ kind: 'chat', message, own: false, pending: false }));
+    this.#change(id, { lines: [...lines, ...entry.room.lines].slice(-MAX_LINES) });
+  }
+
   /** What was sent before a reload and never acknowledged, oldest first. */
   unsent(): Array<{ room: string; message: ChatMessage }> {
     return this.all().flatMap(({ id, lines }) =>

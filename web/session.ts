@@ -30,6 +30,8 @@ export interface SessionOptions {
   readonly password: string;
   readonly onState: (state: SessionState) => void;
   readonly onMessage: (room: string, incoming: Incoming) => void;
+  /** What is said in the room comes from now on. */
+  readonly onSubscribed: (room: string) => void;
   readonly onAbout: (about: RoomAbout) => void;
   /** Somebody is in the room that is watched, or has left it. */
   readonly onMember: (room: string, account: string, online: boolean) => void;
@@ -219,6 +221,7 @@ export class Session {
       if (client !== this.#client || !this.#rooms.has(room)) return;
       const refused = error !== null || granted?.some(({ qos }) => qos === 128) === true;
       if (refused) this.#options.onRoomRefused(room, 'The broker does not let this account read this room.');
+      else this.#options.onSubscribed(room);
     });
     // Retained, so it comes at each subscription: QoS 0 is enough and leaves nothing behind on the broker.
     client.subscribe(aboutTopic(room), { qos: 0 }, ignore);

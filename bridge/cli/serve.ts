@@ -3,6 +3,7 @@ import type { Config } from '../config/config.js';
 import { type HttpServer, startHttp } from '../http/server.js';
 import type { Log } from '../observability/log.js';
 import { createRoomDirectory, roomsBroker } from '../rooms/directory.js';
+import { createRoomHistory, keepsHistory } from '../rooms/history.js';
 import type { BridgeStatus } from '../status.js';
 import { createReloader, type MappingSource, type Reloader } from './reload.js';
 
@@ -31,14 +32,21 @@ export async function serve(config: Config, source: MappingSource, log: Log): Pr
     return { ...bridge.status(), ...(last === undefined ? {} : { lastReload: last }) };
   };
   const chatBroker = roomsBroker(config);
-  const rooms = chatBroker === undefined ? undefined : createRoomDirectory(chatBroker, log);
+  const directory = chatBroker === undefined ? undefined : createRoomDirectory(chatBroker, log);
+  const history =
+    chatBroker !== undefined && keepsHistory(config, chatBroker)
+      ? createRoomHistory(chatBroker, log)
+      : undefined;
   let http: HttpServer;
   try {
     http = await startHttp({
       config: config.http,
       status,
       reload: () => reloader.reload('http'),
-      ...(rooms === undefined ? {} : { rooms }),
+      rooms: {
+        ...(directory === undefined ? {} : { directory }),
+        ...(history === undefined ? {} : { history }),
+      },
       log,
     });
   } catch (error) {
@@ -46,14 +54,15 @@ export async function serve(config: Config, source: MappingSource, log: Log): Pr
     throw error;
   }
   bridge.start();
-  rooms?.start();
+  directory?.start();
+  history?.start();
   return {
     httpPort: http.port,
     status,
     reload: (cause) => reloader.reload(cause),
     stop: async (deadlineMs) => {
       reloader.stop();
-      await Promise.all([bridge.stop(deadlineMs), rooms?.stop()]);
+      await Promise.all([bridge.stop(deadlineMs), directory?.stop(), history?.stop()]);
       await atMost(HTTP_CLOSE, http.close());
     },
   };

@@ -1,20 +1,19 @@
 import express, { type Express } from 'express';
 import type { HttpConfig } from '../config/config.js';
 import type { Log } from '../observability/log.js';
-import type { RoomDirectory } from '../rooms/directory.js';
 import type { BridgeStatus, ReloadOutcome } from '../status.js';
 import { errorHandler, notFound } from './errors.js';
 import { securityHeaders } from './headers.js';
 import { localOnly } from './local-only.js';
 import { isReady, reasonsOf } from './reasons.js';
-import { roomsRouter } from './rooms.js';
+import { type Rooms, roomsRouter } from './rooms.js';
 
 export interface AppOptions {
   readonly config: HttpConfig;
   readonly status: () => BridgeStatus;
   readonly reload: () => Promise<ReloadOutcome>;
   /** Undefined when the mapping file has no chat. */
-  readonly rooms?: Pick<RoomDirectory, 'create' | 'list'>;
+  readonly rooms?: Rooms;
   readonly log: Log;
   /** Directory with the built chat page. */
   readonly webRoot: string;
@@ -52,7 +51,7 @@ export function createApp({ config, status, reload, rooms, log, webRoot }: AppOp
     const outcome = await reload();
     response.status(outcome.ok ? 200 : 422).json(outcome);
   });
-  app.use('/api/rooms', roomsRouter(rooms));
+  app.use('/api/rooms', roomsRouter(rooms ?? {}));
   app.get('/api/settings', (_request, response) => {
     response.json({ mqttWebSocketUrl: config.chat ?? null });
   });

@@ -1,15 +1,22 @@
-import { Router } from 'express';
+import { type Response, Router } from 'express';
 import { asBridgeError } from '../errors.js';
-import { isShortText, MAX_ACCOUNT, MAX_ROOM_NAME } from '../rooms/about.js';
+import { isRoomId, isShortText, MAX_ACCOUNT, MAX_ROOM_NAME } from '../rooms/about.js';
 import type { RoomDirectory } from '../rooms/directory.js';
+import { HISTORY, type RoomHistory } from '../rooms/history.js';
 import { newRoomId } from '../rooms/room-id.js';
 import { localOnly, ownPageOnly } from './local-only.js';
+
+/** What a chat has; the mapping file decides. */
+export interface Rooms {
+  readonly directory?: Pick<RoomDirectory, 'create' | 'list'>;
+  readonly history?: Pick<RoomHistory, 'last'>;
+}
 
 /**
  * Makes and lists chat rooms. Whoever reaches this server may make one and learns its ID; the list of all IDs is for the bridge's own
  * machine. Without a directory (the mapping file sets no `http.chat`) a room is just an ID that nobody has yet.
  */
-export function roomsRouter(directory: Pick<RoomDirectory, 'create' | 'list'> | undefined): Router {
+export function roomsRouter({ directory, history }: Rooms): Router {
   const router = Router();
   router.post('/', ownPageOnly, async (request, response) => {
     const wanted = readRoom(request.body);
@@ -24,14 +31,33 @@ export function roomsRouter(directory: Pick<RoomDirectory, 'create' | 'list'> | 
     try {
       response.status(201).json(await directory.create(wanted));
     } catch (error) {
-      const { code, message } = asBridgeError(error, 'connection-lost');
-      response.status(503).json({ error: { code, message: `The room could not be made: ${message}.` } });
+      unavailable(response, 'The room could not be made', error);
     }
   });
   router.get('/', localOnly, (_request, response) => {
     response.json(directory?.list() ?? []);
   });
+  // Who knows the ID may read, as on the broker.
+  router.get('/:id/messages', ownPageOnly, async (request, response) => {
+    const id = String(request.params.id);
+    const last = Number(request.query.last ?? HISTORY);
+    if (!isRoomId(id) || !Number.isInteger(last) || last < 1) {
+      const message = 'A room ID has 1 to 64 letters, digits, - and _; "last" is a number from 1 on.';
+      response.status(400).json({ error: { code: 'bad-request', message } });
+      return;
+    }
+    try {
+      response.json((await history?.last(id, last)) ?? []);
+    } catch (error) {
+      unavailable(response, 'What was said before cannot be read', error);
+    }
+  });
   return router;
+}
+
+function unavailable(response: Response, what: string, error: unknown): void {
+  const { code, message } = asBridgeError(error, 'connection-lost');
+  response.status(503).json({ error: { code, message: `${what}: ${message}.` } });
 }
 
 /** What the body asks for (all of it may be left out), or what is wrong with it. */

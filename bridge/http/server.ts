@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url';
 import type { HttpConfig } from '../config/config.js';
 import { asBridgeError, BridgeError } from '../errors.js';
 import type { Log } from '../observability/log.js';
-import type { RoomDirectory } from '../rooms/directory.js';
 import type { BridgeStatus, ReloadOutcome } from '../status.js';
 import { createApp } from './app.js';
+import type { Rooms } from './rooms.js';
 
 export interface HttpOptions {
   readonly config: HttpConfig;
@@ -13,7 +13,7 @@ export interface HttpOptions {
   /** Reads the mapping file again; never rejects. */
   readonly reload: () => Promise<ReloadOutcome>;
   /** Undefined when the mapping file has no chat. */
-  readonly rooms?: Pick<RoomDirectory, 'create' | 'list'>;
+  readonly rooms?: Rooms;
   readonly log: Log;
   /** Directory with the built chat page; by default the one that `npm run build` makes. */
   readonly webRoot?: string;

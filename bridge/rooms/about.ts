@@ -19,6 +19,8 @@ const ABOUT_TOPIC = /^chat\/([A-Za-z0-9_-]{1,64})\/about$/;
 /** Controls, and what turns the direction of writing. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\u2028\u2029]/u;
 
+export const isRoomId = (text: string): boolean => ROOM_ID.test(text);
+
 export const aboutTopic = (room: string): string => `chat/${room}/about`;
 
 /** The room whose description this topic has; undefined for any other topic. */
@@ -40,7 +42,7 @@ export function parseAbout(body: unknown): RoomAbout | undefined {
   }
   if (typeof value !== 'object' || value === null) return undefined;
   const { id, name, createdBy, createdAt } = value as Readonly<Record<string, unknown>>;
-  if (typeof id !== 'string' || !ROOM_ID.test(id)) return undefined;
+  if (typeof id !== 'string' || !isRoomId(id)) return undefined;
   if (typeof name !== 'string' || !isShortText(name, MAX_ROOM_NAME)) return undefined;
   if (typeof createdBy !== 'string' || !isShortText(createdBy, MAX_ACCOUNT)) return undefined;
   if (typeof createdAt !== 'string' || Number.isNaN(Date.parse(createdAt))) return undefined;

@@ -9,11 +9,13 @@ import { loadConfig } from '../../bridge/config/load.js';
 import { type HttpServer, startHttp } from '../../bridge/http/server.js';
 import { silentLog } from '../../bridge/observability/log.js';
 import { createRoomDirectory, type RoomDirectory, roomsBroker } from '../../bridge/rooms/directory.js';
+import { createRoomHistory, type RoomHistory } from '../../bridge/rooms/history.js';
 import { buildPage } from '../../web/build.mjs';
-import { brokerEnvironment, CHAT_MAPPING } from '../support/bridge.js';
+import { brokerEnvironment, CHAT_MAPPING, startBridge } from '../support/bridge.js';
 import { startClassic, type TestBroker } from '../support/brokers.js';
 import { startBrowser } from '../support/browser.js';
 import { type Child, startChild } from '../support/child.js';
+import { eventually } from '../support/eventually.js';
 import { mavenPackage } from '../support/maven.js';
 import { uniqueName } from '../support/names.js';
 import { takePictures } from '../support/pictures.js';
@@ -26,6 +28,7 @@ let broker: TestBroker;
 let browser: Browser;
 let server: HttpServer;
 let rooms: RoomDirectory;
+let history: RoomHistory;
 let webRoot: string;
 let base: string;
 
@@ -43,11 +46,13 @@ beforeAll(async () => {
   if (place === undefined) throw new Error('chat.yaml has no broker for rooms');
   rooms = createRoomDirectory(place, silentLog);
   rooms.start();
+  history = createRoomHistory(place, silentLog);
+  history.start();
   server = await startHttp({
     config: { host: '127.0.0.1', port: 0, chat: `ws://127.0.0.1:${broker.ports.ws}` },
     status: () => ({ ready: true, state: 'running', startedAt, connections: [], routes: [] }),
     reload: () => Promise.reject(new Error('nobody reloads here')),
-    rooms,
+    rooms: { directory: rooms, history },
     log: silentLog,
     webRoot,
   });
@@ -57,7 +62,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   await server?.close();
-  await rooms?.stop();
+  await Promise.all([rooms?.stop(), history?.stop()]);
   await broker?.stop();
   await rm(webRoot, { recursive: true, force: true });
 });
@@ -198,6 +203,26 @@ describe('the chat page', () => {
     await program.publishAsync(`chat/${quiet}/messages`, JSON.stringify(elsewhere), { qos: 1 });
     await ann.locator(`[data-room="${quiet}"] .unread`).getByText('1').waitFor();
     await takePictures(ann);
+  });
+
+  it('shows a newcomer what was said before, in order, above what comes then', async () => {
+    const bridge = await startBridge(CHAT_MAPPING, brokerEnvironment(broker));
+    try {
+      const ann = await openAs('ann');
+      const id = await createRoom(ann, uniqueName('Before'));
+      const said = ['first', 'second', 'third'];
+      for (const text of said) await write(ann, text);
+      await eventually(async () => (await history.last(id, 50)).length === said.length);
+      const bob = await openAs('bob', `#room=${id}`);
+      await sees(bob, 'third');
+      await write(ann, 'fourth');
+      await sees(bob, 'fourth');
+      expect(await texts(bob)).toEqual([...said, 'fourth']);
+      expect(await texts(ann)).toEqual([...said, 'fourth']);
+      expect(await bob.locator('.unread').filter({ hasText: '3' }).count()).toBe(0);
+    } finally {
+      await bridge.end();
+    }
   });
 
   it('shows who is in the room, and that they are gone: by themselves, elsewhere, or cut off', async () => {

@@ -104,6 +104,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'connectors/supervisor.ts',
     'endpoints.ts',
     'message',
+    'routing',
     'observability',
     'errors.ts',
   ],

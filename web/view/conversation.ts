@@ -145,17 +145,18 @@ function showLines(
 ): boolean {
   const last = before.at(-1);
   const known = last === undefined ? 0 : lines.map(keyOf).lastIndexOf(keyOf(last)) + 1;
-  // So much came at once that nothing shown is in memory any more.
-  if (known === 0) log.replaceChildren();
+  // So much came at once that nothing shown is in memory any more; or older messages came, which stand above.
+  const first = before[0];
+  const isShifted = first !== undefined && lines.map(keyOf).indexOf(keyOf(first)) > 0;
+  const kept = isShifted ? 0 : known;
+  if (kept === 0) log.replaceChildren();
   const unchanged = new Set(before);
-  for (const line of lines.slice(0, known)) {
+  for (const line of lines.slice(0, kept)) {
     if (line.kind !== 'chat' || unchanged.has(line)) continue;
     const item = log.querySelector<HTMLElement>(`.own[data-id="${CSS.escape(line.message.id)}"]`);
     if (item !== null) updateLine(item, line);
   }
-  log.append(
-    ...lines.slice(known).map((line, index) => lineElement(line, lines[known + index - 1], account)),
-  );
+  log.append(...lines.slice(kept).map((line, index) => lineElement(line, lines[kept + index - 1], account)));
   while (log.children.length > MAX_LINES) log.firstElementChild?.remove();
   return known < lines.length;
 }

@@ -10,6 +10,7 @@ import { type HttpServer, startHttp } from '../../../bridge/http/server.js';
 import { type Fields, type Log, silentLog } from '../../../bridge/observability/log.js';
 import type { RoomAbout } from '../../../bridge/rooms/about.js';
 import type { RoomDirectory } from '../../../bridge/rooms/directory.js';
+import type { RoomHistory } from '../../../bridge/rooms/history.js';
 import type { BridgeStatus, ReloadOutcome } from '../../../bridge/status.js';
 
 const RUNNING: BridgeStatus = {
@@ -78,6 +79,7 @@ interface Given {
   readonly config?: Partial<HttpConfig>;
   readonly reload?: () => Promise<ReloadOutcome>;
   readonly rooms?: Pick<RoomDirectory, 'create' | 'list'>;
+  readonly history?: Pick<RoomHistory, 'last'>;
   readonly log?: Log;
 }
 
@@ -94,11 +96,15 @@ async function serving({
   config = {},
   reload = async () => UNCHANGED,
   rooms,
+  history,
   log = silentLog,
 }: Given = {}) {
   const address = { host: '127.0.0.1', port: 0, ...config };
-  const chat = rooms === undefined ? {} : { rooms };
-  server = await startHttp({ config: address, status, reload, ...chat, log, webRoot });
+  const chat = {
+    ...(rooms === undefined ? {} : { directory: rooms }),
+    ...(history === undefined ? {} : { history }),
+  };
+  server = await startHttp({ config: address, status, reload, rooms: chat, log, webRoot });
   const base = `http://127.0.0.1:${server.port}`;
   return (path: string, init?: RequestInit) => fetch(base + path, init);
 }
@@ -251,6 +257,42 @@ describe('api', () => {
         error: {
           code: 'limit-exceeded',
           message: 'The room could not be made: there are 1000 rooms already.',
+        },
+      });
+    });
+
+    it('tells what was said last in one to whoever knows its ID, but no page from elsewhere', async () => {
+      const said = { type: 'text', id: '1', from: 'ann', text: 'hi', sentAt: '' } as const;
+      const asked: unknown[] = [];
+      const last = async (room: string, count: number) => {
+        asked.push([room, count]);
+        return [said];
+      };
+      const get = await serving({ history: { last } });
+      expect(await (await get('/api/rooms/lobby/messages')).json()).toEqual([said]);
+      expect((await get('/api/rooms/Ab-9_/messages?last=3')).status).toBe(200);
+      expect(asked).toEqual([
+        ['lobby', 50],
+        ['Ab-9_', 3],
+      ]);
+      for (const path of ['a.b/messages', 'a%2Fb/messages', 'lobby/messages?last=0', 'lobby/messages?last=x'])
+        expect((await get(`/api/rooms/${path}`)).status, path).toBe(400);
+      const foreign = { headers: { origin: 'http://elsewhere.example' } };
+      expect((await get('/api/rooms/lobby/messages', foreign)).status).toBe(403);
+    });
+
+    it('has nothing from before where no rule keeps it, and says why it cannot be read', async () => {
+      const without = await serving({ rooms });
+      expect(await (await without('/api/rooms/lobby/messages')).json()).toEqual([]);
+      await server?.close();
+      const last = () => Promise.reject(new BridgeError('connection-failed', 'nobody is there'));
+      const get = await serving({ history: { last } });
+      const answer = await get('/api/rooms/lobby/messages');
+      expect(answer.status).toBe(503);
+      expect(await answer.json()).toEqual({
+        error: {
+          code: 'connection-failed',
+          message: 'What was said before cannot be read: nobody is there.',
         },
       });
     });

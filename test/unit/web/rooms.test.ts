@@ -73,6 +73,22 @@ describe('rooms', () => {
     expect(after.received('lobby', chat('1'))).toBe(false);
   });
 
+  it('puts what was said before above the rest, once, and counts it as read', () => {
+    const rooms = joined();
+    rooms.received('lobby', chat('3'));
+    rooms.before(
+      'lobby',
+      ['1', '2', '3'].map((id) => message(id)),
+    );
+    rooms.before('lobby', [message('2')]);
+    rooms.received('lobby', chat('1'));
+    rooms.before('nowhere', [message('9')]);
+    expect(rooms.get('lobby')?.unread).toBe(1);
+    expect(rooms.get('lobby')?.lines).toMatchObject(
+      ['1', '2', '3'].map((id) => ({ message: { id }, own: false })),
+    );
+  });
+
   it('knows who is in a room until that is forgotten', () => {
     const rooms = joined();
     rooms.member('lobby', 'bob', true);
