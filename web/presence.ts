@@ -13,6 +13,8 @@ const ONLINE = JSON.stringify({ online: true });
 const KEEPALIVE_SECONDS = 30;
 const CONNECT_TIMEOUT_MS = 10_000;
 const RETRY_MS = 3_000;
+/** What a broker answers to a CONNECT that is as wrong the next time (MQTT 3.1.1, table 3.1): account, password, permission. */
+const REFUSALS: readonly number[] = [4, 5];
 
 /**
  * Says in the room that is open on the screen that the account is there. A connection of its own, one at a time: MQTT gives a connection
@@ -65,13 +67,16 @@ export class Presence {
     client.on('connect', () => {
       if (client === this.#client) this.#say(client, room, ONLINE);
     });
+    let refused = false;
     // Each ends in `close`; the session tells people what is wrong with the broker or the account.
-    client.on('error', () => {});
+    client.on('error', (error) => {
+      refused ||= 'code' in error && REFUSALS.includes(Number(error.code));
+    });
     client.on('close', () => {
       if (client !== this.#client) return;
       client.end(true);
       this.#client = undefined;
-      this.#retry = setTimeout(() => this.#connect(room), RETRY_MS * (0.5 + Math.random()));
+      if (!refused) this.#retry = setTimeout(() => this.#connect(room), RETRY_MS * (0.5 + Math.random()));
     });
   }
 

@@ -130,7 +130,10 @@ class History implements RoomHistory {
   #count(room: string): void {
     const count = (this.#counts.get(room) ?? 0) + 1;
     this.#counts.delete(room);
-    if (count >= CUT_AFTER) return this.#cutSoon(room);
+    if (count >= CUT_AFTER) {
+      this.#cutSoon(room);
+      return;
+    }
     this.#counts.set(room, count);
     if (this.#counts.size > MAX_COUNTED) this.#counts.delete(this.#counts.keys().next().value ?? '');
   }
