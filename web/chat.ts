@@ -1,7 +1,8 @@
-import { mqttWebSocketUrl, newRoomId } from './api.js';
+import { lastMessages, mqttWebSocketUrl, newRoom } from './api.js';
 import { claimIdentity, type Identity } from './identity.js';
 import { uuid } from './ids.js';
-import { isRoomId, MAX_ROOM_NAME, MAX_TEXT, roomIdFrom } from './protocol.js';
+import { Presence } from './presence.js';
+import { accountOf, directId, isRoomId, MAX_ROOM_NAME, MAX_TEXT, roomIdFrom } from './protocol.js';
 import { Rooms } from './rooms.js';
 import { Session, type SessionState } from './session.js';
 import { safeStore } from './storage.js';
@@ -13,7 +14,8 @@ import { roomListView } from './view/room-list.js';
 
 const SAVE_EVERY_MS = 2_000;
 const DRAW_AFTER_MS = 16;
-const BAD_ROOM_ID = 'A room ID has 1 to 64 letters, digits, - and _. Paste it, or the whole link.';
+const BAD_ROOM_ID =
+  'A room ID has 1 to 64 letters, digits, - and _. Paste it, or the whole link, or type @ and an account.';
 
 const browser = safeStore(() => localStorage);
 const tab = safeStore(() => sessionStorage);
@@ -24,6 +26,9 @@ interface Visit {
   readonly identity: Identity;
   readonly session: Session;
   readonly rooms: Rooms;
+  readonly presence: Presence;
+  /** Rooms joined just now, whose earlier messages are not here yet. */
+  readonly fresh: Set<string>;
   entered: boolean;
   selected: string | undefined;
 }
@@ -52,6 +57,7 @@ function startPage(): void {
     onSend: (room, text) => send(room, text),
     onLeave: (room) => leave(room),
     onBack: () => showPane('rooms'),
+    onAccount: (account) => talkTo(account),
   });
   const list = roomListView({
     onSelect: (id) => select(id),
@@ -97,6 +103,7 @@ function startPage(): void {
       throw new Error('This bridge has no chat: its mapping file does not set http.chat.');
     const identity = await claimIdentity(account, browser, tab);
     const rooms = new Rooms(account, browser, tab);
+    const presence = new Presence({ url, clientId: identity.clientId, account, password });
     const session = new Session(
       {
         url,
@@ -105,10 +112,19 @@ function startPage(): void {
         password,
         onState: (state) => stateChanged(state),
         onMessage: (room, incoming) => {
+          if (accountOf(room) !== undefined) rooms.writtenBy(room);
           if (rooms.received(room, incoming)) renderSoon();
+        },
+        onSubscribed: (room) => {
+          showBefore(room).catch(() => conversation.problem('What was said before cannot be read now.'));
         },
         onAbout: (about) => {
           rooms.describe(about);
+          renderSoon();
+        },
+        onMember: (room, member, online) => {
+          if (member === account && !online) presence.sayAgain();
+          rooms.member(room, member, online);
           renderSoon();
         },
         onSent: (room, id) => {
@@ -122,7 +138,16 @@ function startPage(): void {
       },
       rooms.all().map(({ id }) => id),
     );
-    visit = { account, identity, session, rooms, entered: false, selected: undefined };
+    visit = {
+      account,
+      identity,
+      session,
+      rooms,
+      presence,
+      fresh: new Set(),
+      entered: false,
+      selected: undefined,
+    };
     for (const { room, message } of rooms.unsent()) session.send(room, message);
   };
 
@@ -132,6 +157,8 @@ function startPage(): void {
       return;
     }
     showConnection(state);
+    // Whoever is there is told anew with the next connection, and who has gone meanwhile is not.
+    if (state.kind === 'offline') visit?.rooms.forgetMembers();
     if (visit?.entered === true) return;
     if (state.kind === 'online') enter();
     else login.show(state);
@@ -151,6 +178,7 @@ function startPage(): void {
 
   const end = (state: SessionState) => {
     visit?.rooms.save();
+    visit?.presence.enter(undefined);
     visit?.identity.release();
     visit = undefined;
     chat.hidden = true;
@@ -160,43 +188,66 @@ function startPage(): void {
 
   const select = (id: string) => {
     if (visit === undefined) return;
-    visit.selected = id;
+    if (visit.selected !== id) goTo(id);
     visit.rooms.read(id);
     list.problem('');
-    history.replaceState(null, '', `#room=${id}`);
+    history.replaceState(null, '', accountOf(id) === undefined ? `#room=${id}` : location.pathname);
     showPane('room');
     render();
     conversation.focus();
   };
 
+  /** Says in the room that is on the screen that we are there, and hears who else is. */
+  const goTo = (id: string | undefined) => {
+    if (visit === undefined) return;
+    visit.selected = id;
+    visit.rooms.forgetMembers();
+    const room = id !== undefined && accountOf(id) === undefined ? id : undefined;
+    visit.session.watch(room);
+    visit.presence.enter(room);
+  };
+
+  const talkTo = (account: string) => {
+    const id = directId(account);
+    if (id !== undefined && account !== visit?.account) join(id);
+  };
+
   const join = (id: string, name?: string) => {
     if (visit === undefined) return;
+    const isNew = visit.rooms.get(id) === undefined;
     if (!visit.rooms.join(id, name)) {
       list.problem('That is too many rooms. Leave one first.');
       return;
     }
+    if (isNew) visit.fresh.add(id);
     visit.session.join(id);
     select(id);
   };
 
+  /** To a newcomer; only once subscribed, so that nothing falls in between. */
+  const showBefore = async (id: string) => {
+    const { rooms, fresh } = visit ?? {};
+    if (fresh?.delete(id) !== true) return;
+    rooms?.before(id, await lastMessages(id));
+    renderSoon();
+  };
+
   const create = async (name: string) => {
-    const id = await newRoomId();
     if (visit === undefined) return;
-    const title = name.slice(0, MAX_ROOM_NAME) || `Room of ${visit.account}`;
-    visit.session.describe({
-      id,
-      name: title,
-      createdBy: visit.account,
-      createdAt: new Date().toISOString(),
-    });
+    const { account } = visit;
+    const title = name.slice(0, MAX_ROOM_NAME) || `Room of ${account}`.slice(0, MAX_ROOM_NAME);
+    const { id, announced } = await newRoom(title, account);
+    if (visit?.account !== account) return;
+    if (!announced)
+      visit.session.describe({ id, name: title, createdBy: account, createdAt: new Date().toISOString() });
     join(id, title);
   };
 
   const leave = (id: string) => {
     if (visit === undefined) return;
+    goTo(undefined);
     visit.session.leave(id);
     visit.rooms.leave(id);
-    visit.selected = undefined;
     history.replaceState(null, '', location.pathname);
     showPane('rooms');
     render();

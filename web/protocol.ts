@@ -21,7 +21,10 @@ export interface RoomAbout {
   readonly createdAt: string;
 }
 
-export type RoomTopic = { readonly room: string; readonly kind: 'messages' | 'about' };
+/** Where something came in; a member's presence has the account. */
+export type RoomTopic =
+  | { readonly room: string; readonly kind: 'messages' | 'about' }
+  | { readonly room: string; readonly kind: 'member'; readonly account: string };
 
 /** Longest text of one message, in UTF-16 units: a page full of text, and far below any broker's limit. */
 export const MAX_TEXT = 8_000;
@@ -29,21 +32,45 @@ export const MAX_ROOM_NAME = 60;
 
 const ROOM_ID = /^[A-Za-z0-9_-]{1,64}$/;
 const ROOM_TOPIC = /^chat\/([A-Za-z0-9_-]{1,64})\/(messages|about)$/;
+const MEMBER_TOPIC = /^chat\/([A-Za-z0-9_-]{1,64})\/members\/([^/]{1,100})$/;
+/** What can be one level of a topic, on every broker: to ActiveMQ a dot is a slash. */
+const ACCOUNT = /^[A-Za-z0-9_-]{1,64}$/;
 
 export const isRoomId = (text: string): boolean => ROOM_ID.test(text);
 
-/** The room ID in what a person pasted: the ID itself or a link with `#room=ID`; undefined if it is neither. */
+/** A conversation with one account has the ID `@account`: no room can be called that. */
+export const directId = (account: string): string | undefined =>
+  ACCOUNT.test(account) ? `@${account}` : undefined;
+
+/** Whom a conversation is with; undefined for a room. */
+export const accountOf = (id: string): string | undefined => (id.startsWith('@') ? id.slice(1) : undefined);
+
+export const isConversationId = (text: string): boolean =>
+  isRoomId(text) || (text.startsWith('@') && ACCOUNT.test(text.slice(1)));
+
+/** The ID in what a person pasted: a room's ID, a link with `#room=ID`, or `@account`; undefined if it is none of them. */
 export function roomIdFrom(typed: string): string | undefined {
   const text = typed.trim();
   const link = /#room=([^&]*)$/.exec(text);
   const id = link?.[1] ?? text;
-  return isRoomId(id) ? id : undefined;
+  return isConversationId(id) ? id : undefined;
 }
 
-export const messagesTopic = (room: string): string => `chat/${room}/messages`;
+/** Where messages for a room, or for one account, are published. */
+export const messagesTopic = (id: string): string => {
+  const account = accountOf(id);
+  return account === undefined ? `chat/${id}/messages` : inboxTopic(account);
+};
+export const inboxTopic = (account: string): string => `users/${account}/inbox`;
 export const aboutTopic = (room: string): string => `chat/${room}/about`;
+export const membersFilter = (room: string): string => `chat/${room}/members/+`;
+/** Undefined for an account that cannot be a level of a topic. */
+export const memberTopic = (room: string, account: string): string | undefined =>
+  ACCOUNT.test(account) ? `chat/${room}/members/${account}` : undefined;
 
 export function parseRoomTopic(topic: string): RoomTopic | undefined {
+  const [, where, account] = MEMBER_TOPIC.exec(topic) ?? [];
+  if (where !== undefined && account !== undefined) return { room: where, kind: 'member', account };
   const [, room, kind] = ROOM_TOPIC.exec(topic) ?? [];
   if (room === undefined || (kind !== 'messages' && kind !== 'about')) return undefined;
   return { room, kind };
@@ -62,7 +89,7 @@ export const encodeMessage = (message: ChatMessage): string =>
 export function decodeMessage(body: Uint8Array): Incoming {
   const text = new TextDecoder().decode(body);
   const value = parseObject(text);
-  const message = value?.type === 'text' ? chatMessage(value) : undefined;
+  const message = value === undefined ? undefined : readMessage(value);
   return message === undefined ? { kind: 'other', text: text.slice(0, MAX_TEXT) } : { kind: 'chat', message };
 }
 
@@ -76,8 +103,11 @@ export function decodeAbout(body: Uint8Array, room: string): RoomAbout | undefin
   return { id: room, name: name.slice(0, MAX_ROOM_NAME), createdBy: createdBy.slice(0, 100), createdAt };
 }
 
-function chatMessage(value: Readonly<Record<string, unknown>>): ChatMessage | undefined {
-  const { id, from, text, sentAt } = value;
+/** The chat message in a parsed body; undefined when it is none. */
+export function readMessage(value: unknown): ChatMessage | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { type, id, from, text, sentAt } = value as Readonly<Record<string, unknown>>;
+  if (type !== 'text') return undefined;
   if (typeof id !== 'string' || id === '' || id.length > 100) return undefined;
   if (typeof from !== 'string' || typeof text !== 'string' || typeof sentAt !== 'string') return undefined;
   return { id, from: from.slice(0, 100), text: text.slice(0, MAX_TEXT), sentAt: sentAt.slice(0, 40) };

@@ -1,5 +1,5 @@
 import type { ChatMessage, Incoming, RoomAbout } from './protocol.js';
-import { isRoomId } from './protocol.js';
+import { accountOf, isConversationId } from './protocol.js';
 import type { Store } from './storage.js';
 
 /** One line of a room. `pending`: sent here, and the broker has not acknowledged it yet. */
@@ -17,6 +17,8 @@ export interface Room {
   readonly id: string;
   readonly name?: string | undefined;
   readonly createdBy?: string | undefined;
+  /** Who is there, as far as it is known: of the room that is open. */
+  readonly members: readonly string[];
   readonly unread: number;
   readonly lines: readonly Line[];
   /** Why the room does not work, for example no permission. */
@@ -27,6 +29,7 @@ export interface Room {
 export const MAX_LINES = 500;
 const MAX_ROOMS = 100;
 const SAVED_LINES = 200;
+const MAX_MEMBERS = 200;
 const SEEN_IDS = 2_000;
 
 interface Entry {
@@ -67,6 +70,27 @@ export class Rooms {
     this.#add(id, name);
     this.#saveList();
     return true;
+  }
+
+  /** The conversation with an account that has written; the oldest other one goes when there are too many. */
+  writtenBy(id: string): void {
+    if (this.join(id)) return;
+    const oldest = [...this.#entries.keys()].find((known) => accountOf(known) !== undefined);
+    if (oldest === undefined) return;
+    this.leave(oldest);
+    this.join(id);
+  }
+
+  /** Somebody is there, or not any more. */
+  member(id: string, account: string, online: boolean): void {
+    const others = (this.get(id)?.members ?? []).filter((known) => known !== account);
+    if (online && others.length >= MAX_MEMBERS) return;
+    this.#change(id, { members: online ? [...others, account].sort() : others });
+  }
+
+  /** Nothing is known any more of who is in any room: they are told again. */
+  forgetMembers(): void {
+    for (const { id } of this.all()) this.#change(id, { members: [] });
   }
 
   leave(id: string): void {
@@ -116,6 +140,16 @@ export class Rooms {
     return true;
   }
 
+  /** Adds what was said before this page came, above the rest; what is there already stays where it is. */
+  before(id: string, messages: readonly ChatMessage[]): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    const unseen = messages.filter((message) => !entry.seen.has(message.id));
+    for (const { id: messageId } of unseen) remember(entry.seen, messageId);
+    const lines = unseen.map((message): Line => ({ kind: 'chat', message, own: false, pending: false }));
+    this.#change(id, { lines: [...lines, ...entry.room.lines].slice(-MAX_LINES) });
+  }
+
   /** What was sent before a reload and never acknowledged, oldest first. */
   unsent(): Array<{ room: string; message: ChatMessage }> {
     return this.all().flatMap(({ id, lines }) =>
@@ -143,7 +177,7 @@ export class Rooms {
   #add(id: string, name: string | undefined): void {
     const lines = savedLines(this.#tab.get(this.#linesKey(id)));
     const seen = new Set(lines.flatMap((line) => (line.kind === 'chat' ? [line.message.id] : [])));
-    this.#entries.set(id, { room: { id, name, unread: 0, lines }, seen });
+    this.#entries.set(id, { room: { id, name, unread: 0, lines, members: [] }, seen });
   }
 
   #change(id: string, change: Partial<Room>): void {
@@ -178,7 +212,7 @@ function savedList(text: string | undefined): Array<{ id: string; name?: string 
   return array(text).flatMap((value) => {
     const id = field(value, 'id');
     const name = field(value, 'name');
-    if (typeof id !== 'string' || !isRoomId(id)) return [];
+    if (typeof id !== 'string' || !isConversationId(id)) return [];
     return [{ id, name: typeof name === 'string' ? name : undefined }];
   });
 }

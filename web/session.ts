@@ -1,11 +1,15 @@
 import mqtt, { type MqttClient } from 'mqtt';
 import {
   aboutTopic,
+  accountOf,
   type ChatMessage,
   decodeAbout,
   decodeMessage,
+  directId,
   encodeMessage,
   type Incoming,
+  inboxTopic,
+  membersFilter,
   messagesTopic,
   parseRoomTopic,
   type RoomAbout,
@@ -26,7 +30,11 @@ export interface SessionOptions {
   readonly password: string;
   readonly onState: (state: SessionState) => void;
   readonly onMessage: (room: string, incoming: Incoming) => void;
+  /** What is said in the room comes from now on. */
+  readonly onSubscribed: (room: string) => void;
   readonly onAbout: (about: RoomAbout) => void;
+  /** Somebody is in the room that is watched, or has left it. */
+  readonly onMember: (room: string, account: string, online: boolean) => void;
   /** The broker has the message (its PUBACK came). */
   readonly onSent: (room: string, id: string) => void;
   /** The broker does not let this account read the room. */
@@ -61,6 +69,7 @@ export class Session {
   readonly #rooms = new Set<string>();
   readonly #outbox = new Map<string, { readonly room: string; readonly message: ChatMessage }>();
   readonly #abouts = new Map<string, RoomAbout>();
+  #watched: string | undefined;
   #client: MqttClient | undefined;
   #online = false;
   #wasOnline = false;
@@ -84,6 +93,16 @@ export class Session {
   leave(room: string): void {
     this.#rooms.delete(room);
     if (this.#online && this.#client !== undefined) this.#unsubscribe(this.#client, room);
+  }
+
+  /** Hears who is in this room, and no more of the one before; undefined for none. */
+  watch(room: string | undefined): void {
+    const before = this.#watched;
+    if (before === room) return;
+    this.#watched = room;
+    if (!this.#online || this.#client === undefined) return;
+    if (before !== undefined) this.#client.unsubscribe(membersFilter(before), ignore);
+    this.#watchMembers(this.#client);
   }
 
   /** Publishes what the room is, retained for all who come later. */
@@ -159,6 +178,9 @@ export class Session {
     this.#attempts = 0;
     // A broker may not remember the session (Classic never says whether it does), so subscribe each time.
     for (const room of this.#rooms) this.#subscribe(client, room);
+    const inbox = directId(this.#options.account);
+    if (inbox !== undefined) client.subscribe(inboxTopic(this.#options.account), { qos: 1 }, ignore);
+    this.#watchMembers(client);
     for (const about of this.#abouts.values()) this.#publishAbout(client, about);
     for (const { room, message } of this.#outbox.values()) this.#publish(client, room, message);
     this.#options.onState({ kind: 'online' });
@@ -193,16 +215,24 @@ export class Session {
 
   /** One SUBSCRIBE a filter: a refused one must not take the other with it. */
   #subscribe(client: MqttClient, room: string): void {
+    // What we write to somebody is in that inbox, and the answer in ours.
+    if (accountOf(room) !== undefined) return;
     client.subscribe(messagesTopic(room), { qos: 1 }, (error, granted) => {
       if (client !== this.#client || !this.#rooms.has(room)) return;
       const refused = error !== null || granted?.some(({ qos }) => qos === 128) === true;
       if (refused) this.#options.onRoomRefused(room, 'The broker does not let this account read this room.');
+      else this.#options.onSubscribed(room);
     });
     // Retained, so it comes at each subscription: QoS 0 is enough and leaves nothing behind on the broker.
     client.subscribe(aboutTopic(room), { qos: 0 }, ignore);
   }
 
+  #watchMembers(client: MqttClient): void {
+    if (this.#watched !== undefined) client.subscribe(membersFilter(this.#watched), { qos: 0 }, ignore);
+  }
+
   #unsubscribe(client: MqttClient, room: string): void {
+    if (accountOf(room) !== undefined) return;
     client.unsubscribe([messagesTopic(room), aboutTopic(room)], ignore);
   }
 
@@ -220,9 +250,19 @@ export class Session {
   }
 
   #received(client: MqttClient, topic: string, body: Uint8Array): void {
+    if (topic === inboxTopic(this.#options.account)) {
+      const incoming = decodeMessage(body);
+      const from = incoming.kind === 'chat' ? directId(incoming.message.from) : undefined;
+      this.#options.onMessage(from ?? UNKNOWN_SENDER, incoming);
+      return;
+    }
     const address = parseRoomTopic(topic);
     if (address === undefined) return;
     const { room, kind } = address;
+    if (kind === 'member') {
+      if (room === this.#watched) this.#options.onMember(room, address.account, body.length > 0);
+      return;
+    }
     if (!this.#rooms.has(room)) {
       // Left while offline: the broker's session still has the subscription.
       this.#unsubscribe(client, room);
@@ -238,6 +278,9 @@ export class Session {
 }
 
 const ignore = () => {};
+
+/** For what comes into the inbox and does not say from whom. */
+const UNKNOWN_SENDER = '@unknown';
 
 /** The code of a refused CONNACK; undefined for any other error, which always ends in a `close` as well. */
 function connackCode(error: Error): number | undefined {

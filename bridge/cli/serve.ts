@@ -6,6 +6,8 @@ import type { Dashboard } from '../http/dashboard-api.js';
 import { type HttpServer, startHttp } from '../http/server.js';
 import type { Log } from '../observability/log.js';
 import { RecentProblems } from '../observability/recent-problems.js';
+import { createRoomDirectory, roomsBroker } from '../rooms/directory.js';
+import { createRoomHistory, keepsHistory } from '../rooms/history.js';
 import type { BridgeStatus } from '../status.js';
 import { topologyOf } from '../topology.js';
 import { createReloader, type MappingSource, type Reloader } from './reload.js';
@@ -37,12 +39,22 @@ export async function serve(config: Config, source: MappingSource, processLog: L
     const { last } = reloader;
     return { ...bridge.status(), ...(last === undefined ? {} : { lastReload: last }) };
   };
+  const chatBroker = roomsBroker(config);
+  const directory = chatBroker === undefined ? undefined : createRoomDirectory(chatBroker, log);
+  const history =
+    chatBroker !== undefined && keepsHistory(config, chatBroker)
+      ? createRoomHistory(chatBroker, log)
+      : undefined;
   let http: HttpServer;
   try {
     http = await startHttp({
       config: config.http,
       status,
       reload: () => reloader.reload('http'),
+      rooms: {
+        ...(directory === undefined ? {} : { directory }),
+        ...(history === undefined ? {} : { history }),
+      },
       log,
       dashboard: dashboardOf(bridge, problems, tails),
     });
@@ -51,13 +63,15 @@ export async function serve(config: Config, source: MappingSource, processLog: L
     throw error;
   }
   bridge.start();
+  directory?.start();
+  history?.start();
   return {
     httpPort: http.port,
     status,
     reload: (cause) => reloader.reload(cause),
     stop: async (deadlineMs) => {
       reloader.stop();
-      await bridge.stop(deadlineMs);
+      await Promise.all([bridge.stop(deadlineMs), directory?.stop(), history?.stop()]);
       await atMost(HTTP_CLOSE, http.close());
     },
   };

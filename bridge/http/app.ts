@@ -7,12 +7,14 @@ import { errorHandler, notFound } from './errors.js';
 import { securityHeaders } from './headers.js';
 import { localOnly } from './local-only.js';
 import { isReady, reasonsOf } from './reasons.js';
-import { newRoomId } from './room-id.js';
+import { type Rooms, roomsRouter } from './rooms.js';
 
 export interface AppOptions {
   readonly config: HttpConfig;
   readonly status: () => BridgeStatus;
   readonly reload: () => Promise<ReloadOutcome>;
+  /** Undefined when the mapping file has no chat. */
+  readonly rooms?: Rooms;
   readonly log: Log;
   /** Without it the dashboard has nothing to show. */
   readonly dashboard?: Dashboard;
@@ -21,7 +23,7 @@ export interface AppOptions {
 }
 
 /** Every path the bridge answers (design.md, section 6). It reads the status and asks for a reload; it touches no flow. */
-export function createApp({ config, status, reload, log, dashboard, webRoot }: AppOptions): Express {
+export function createApp({ config, status, reload, rooms, log, dashboard, webRoot }: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.use(securityHeaders(config.chat));
@@ -52,9 +54,7 @@ export function createApp({ config, status, reload, log, dashboard, webRoot }: A
     const outcome = await reload();
     response.status(outcome.ok ? 200 : 422).json(outcome);
   });
-  app.post('/api/rooms', (_request, response) => {
-    response.status(201).json({ id: newRoomId() });
-  });
+  app.use('/api/rooms', roomsRouter(rooms ?? {}));
   app.get('/api/settings', (_request, response) => {
     response.json({ mqttWebSocketUrl: config.chat ?? null });
   });

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 
 /**
  * For what changes the bridge: only programs and pages of this machine may ask. A foreign web page in a browser of this machine can
@@ -7,22 +7,31 @@ import type { RequestHandler } from 'express';
  */
 export const localOnly: RequestHandler = (request, response, next) => {
   const { headers, socket } = request;
-  const site = headers['sec-fetch-site'];
-  const ownPage = site === undefined || site === 'same-origin' || site === 'none';
   const isDirect = PASSED_ON.every((name) => headers[name] === undefined);
   const isLocal = isLoopback(socket.remoteAddress ?? '') && isLoopback(request.hostname ?? '');
-  if (isLocal && isDirect && ownPage && isOwnOrigin(headers.origin, headers.host)) {
-    next();
-    return;
-  }
-  response.status(403).json({
-    error: {
-      code: 'forbidden',
-      message:
-        'Only a program on the machine of the bridge may ask for this, as http://127.0.0.1 or http://localhost.',
-    },
-  });
+  if (isLocal && isDirect && isOwnPage(request)) next();
+  else
+    forbid(
+      response,
+      'Only a program on the machine of the bridge may ask for this, as http://127.0.0.1 or http://localhost.',
+    );
 };
+
+/** For what leaves something behind: programs, and the bridge's own page, and no page from elsewhere that a browser has open. */
+export const ownPageOnly: RequestHandler = (request, response, next) => {
+  if (isOwnPage(request)) next();
+  else forbid(response, 'A web page from elsewhere may not ask for this.');
+};
+
+function isOwnPage({ headers }: Request): boolean {
+  const site = headers['sec-fetch-site'];
+  const isOwnSite = site === undefined || site === 'same-origin' || site === 'none';
+  return isOwnSite && isOwnOrigin(headers.origin, headers.host);
+}
+
+function forbid(response: Response, message: string): void {
+  response.status(403).json({ error: { code: 'forbidden', message } });
+}
 
 /** What a proxy adds: whoever asks through one may be anywhere. */
 const PASSED_ON = ['forwarded', 'via', 'x-forwarded-for', 'x-real-ip'];

@@ -6,12 +6,15 @@ import type { Log } from '../observability/log.js';
 import type { BridgeStatus, ReloadOutcome } from '../status.js';
 import { createApp } from './app.js';
 import type { Dashboard } from './dashboard-api.js';
+import type { Rooms } from './rooms.js';
 
 export interface HttpOptions {
   readonly config: HttpConfig;
   readonly status: () => BridgeStatus;
   /** Reads the mapping file again; never rejects. */
   readonly reload: () => Promise<ReloadOutcome>;
+  /** Undefined when the mapping file has no chat. */
+  readonly rooms?: Rooms;
   readonly log: Log;
   readonly dashboard?: Dashboard;
   /** Directory with the built pages; by default the one that `npm run build` makes. */

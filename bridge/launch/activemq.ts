@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { BridgeError } from '../errors.js';
+import { compileBrokerClasses } from './broker-classes.js';
 import { findCheckout } from './checkout.js';
 import { fetchWithMaven, isFetched, type MavenFetch } from './maven.js';
 import { type ServerCommand, startServer } from './server-process.js';
@@ -37,7 +38,7 @@ export function fetchActiveMq({ cacheDir, say, signal }: FetchOptions): Promise<
 export interface StartOptions {
   /** What `fetchActiveMq` gave. */
   readonly libDir: string;
-  /** Folder with activemq.xml, login.config, users.properties and log4j2.properties. */
+  /** Folder with activemq.xml, login.config, users.properties, log4j2.properties, and the broker's own classes in java/. */
   readonly confDir: string;
   /** Where messages, sessions and the broker's log file stay from start to start; made if it is not there. */
   readonly dataDir: string;
@@ -66,13 +67,14 @@ const STOP_TIMEOUT = 8000;
 /**
  * Starts the broker and resolves once all of its listeners take connections. It runs in a process group of its
  * own and ends with our process.
- * @throws BridgeError missing-prerequisite when there is no Java, a port is taken, the data are in use, or it does
+ * @throws BridgeError missing-prerequisite when there is no JDK, a port is taken, the data are in use, or it does
  *   not start in time; `details` has the broker's last lines
  */
 export async function startActiveMq(options: StartOptions): Promise<RunningActiveMq> {
   const dataDir = resolve(options.dataDir);
   await mkdir(dataDir, { recursive: true });
-  const server = await startServer(serverCommand(options, dataDir)).catch((error: unknown) => {
+  const classes = await compileBrokerClasses(join(options.confDir, 'java'), options.libDir);
+  const server = await startServer(serverCommand(options, dataDir, classes)).catch((error: unknown) => {
     throw error instanceof BridgeError && error.details.some((line) => LOCKED.test(line))
       ? new BridgeError(
           'missing-prerequisite',
@@ -92,12 +94,12 @@ export async function startActiveMq(options: StartOptions): Promise<RunningActiv
 /** What KahaDB says when its lock file is taken. */
 const LOCKED = /kahadb.{0,3}lock\b.*could not be locked/i;
 
-function serverCommand(options: StartOptions, dataDir: string): ServerCommand {
+function serverCommand(options: StartOptions, dataDir: string, classes: string): ServerCommand {
   const { signal } = options;
   return {
     name: 'ActiveMQ',
     command: javaCommand(process.env),
-    args: javaArguments({ ...options, dataDir }),
+    args: javaArguments({ ...options, dataDir }, classes),
     cwd: dataDir,
     // The line after the last connector's; a listener that cannot start ends the process before it.
     ready: /Apache ActiveMQ \S+ \(.*\) started\b/,
@@ -111,7 +113,10 @@ export function javaCommand(env: NodeJS.ProcessEnv): string {
   return env.JAVA_HOME ? join(env.JAVA_HOME, 'bin', 'java') : 'java';
 }
 
-function javaArguments({ libDir, confDir, dataDir, ports, heap = 512 }: StartOptions): string[] {
+function javaArguments(
+  { libDir, confDir, dataDir, ports, heap = 512 }: StartOptions,
+  classes: string,
+): string[] {
   const conf = resolve(confDir);
   const properties: Record<string, string | number> = {
     'activemq.home': dataDir,
@@ -132,7 +137,7 @@ function javaArguments({ libDir, confDir, dataDir, ports, heap = 512 }: StartOpt
     '-XX:+ExitOnOutOfMemoryError',
     ...Object.entries(properties).map(([name, value]) => `-D${name}=${value}`),
     '-cp',
-    join(resolve(libDir), '*'),
+    [resolve(classes), join(resolve(libDir), '*')].join(delimiter),
     'org.apache.activemq.console.Main',
     'start',
     `xbean:${pathToFileURL(join(conf, 'activemq.xml'))}`,

@@ -32,7 +32,7 @@ export async function startInDocker(options: DockerOptions): Promise<Container> 
   const stop = async () => {
     await compose(options, ['stop', '--timeout', String(STOP_SECONDS), SERVICE]);
   };
-  const code = await compose(options, ['up', '--detach', '--wait', SERVICE], options.signal);
+  const code = await compose(options, ['up', '--build', '--detach', '--wait', SERVICE], options.signal);
   if (code !== 0 || options.signal.aborted) {
     await stop();
     options.signal.throwIfAborted();

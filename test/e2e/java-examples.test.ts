@@ -16,7 +16,7 @@ describe('the Java examples', () => {
   let bob: ChatMember;
 
   beforeAll(async () => {
-    broker = await startClassic();
+    broker = await startClassic({ permissions: 'shipped' });
     bridge = await startBridge(CHAT_MAPPING, brokerEnvironment(broker));
     bob = await joinChat(broker, 'bob');
     await mavenPackage(PAHO, 'java-paho-chat.jar');
@@ -39,7 +39,7 @@ describe('the Java examples', () => {
   }
 
   function jms(program: 'ReadArchive' | 'Announce', ...args: string[]): Child {
-    const { username, password } = broker.accounts.ann;
+    const { username, password } = broker.accounts.backend;
     return startChild('java', ['-cp', 'target/java-jms.jar', `jms.${program}`, ...args], {
       cwd: JMS,
       env: {
@@ -113,7 +113,7 @@ describe('the Java examples', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(JSON.parse((await heard.first).toString())).toMatchObject({
       type: 'text',
-      from: broker.accounts.ann.username,
+      from: broker.accounts.backend.username,
       text: 'the "kitchen" is open',
     });
   });

@@ -49,7 +49,7 @@ async function openPorts(ports: UpPorts): Promise<string[]> {
 describe('up', { timeout: 240_000 }, () => {
   it('brings everything up, ends on Ctrl-C with every port closed, and keeps what the broker holds', async () => {
     const ports = await freePortSettings();
-    const topic = uniqueName('kept');
+    const topic = `chat/${uniqueName('kept')}/messages`;
     const member = uniqueName('member');
 
     const first = begin(['up', '--data', data], ports);

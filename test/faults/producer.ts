@@ -26,7 +26,7 @@ export interface Production {
   readonly ledger: Ledger;
   /** As fast as they are acknowledged; then slowly on, until `enough`. */
   readonly count: number;
-  /** Messages a second at most; without it as fast as the broker acknowledges. */
+  /** Messages a second at most, and then no more after `enough`; without it as fast as the broker acknowledges. */
   readonly rate?: number;
   readonly enough: AbortSignal;
 }
@@ -46,7 +46,7 @@ const everyNth = (rate: number | undefined): Schedule => {
 };
 
 /**
- * Gives at least `count` messages to a broker, whatever becomes of it meanwhile: what has no answer when the connection ends is not sent
+ * Gives `count` messages and more to a broker, whatever becomes of it meanwhile: what has no answer when the connection ends is not sent
  * again. A room has one on its way at a time: Artemis mixes up more, and so the order of what was acknowledged is beyond doubt.
  */
 export async function produce(production: Production, stop: AbortSignal): Promise<void> {
@@ -54,7 +54,7 @@ export async function produce(production: Production, stop: AbortSignal): Promis
   const due = everyNth(rate);
   const next = Array.from({ length: ledger.rooms }, (_, room) => room);
   const end = Math.max(Date.now(), due(count)) + LIMIT;
-  const isWanted = (n: number) => !stop.aborted && (n < count || !enough.aborted);
+  const isWanted = (n: number) => !stop.aborted && (!enough.aborted || (rate === undefined && n < count));
   const isDone = () => !next.some(isWanted);
   while (!isDone()) {
     if (Date.now() > end) throw new Error(`${production.to.name}: not everything sent within ${LIMIT} ms`);

@@ -47,6 +47,7 @@ export async function soak(broker: TestBroker, options: SoakOptions): Promise<So
       faults++;
       say(`${began} s: ${name}, at work again at ${elapsed()} s; ${memory.at(-1) ?? 0} MiB`);
     }
+    await delay(Math.max(0, started + seconds * 1_000 - performance.now()));
     const account = await run.account();
     over.abort();
     await watching;

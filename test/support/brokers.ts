@@ -21,8 +21,8 @@ export interface TestBroker {
     readonly openwire?: number;
     readonly ws?: number;
   };
-  /** The only ones it takes; `bridge`, `ann` and `bob` may do everything. */
-  readonly accounts: Readonly<Record<'bridge' | 'ann' | 'bob', Account>>;
+  /** The only ones it takes; they may do everything, unless `permissions` says otherwise. */
+  readonly accounts: Readonly<Record<'bridge' | 'backend' | 'ann' | 'bob', Account>>;
   /** Ends it cleanly and removes its data. Call it at the end of every test file. */
   stop(): Promise<void>;
   /** SIGKILL, as a crash; its data stay. Resolves when it is gone. */
@@ -50,6 +50,8 @@ export interface ClassicOptions extends BrokerOptions {
   readonly transformer?: 'native' | 'raw';
   /** The group that may make temporary destinations; with `writable` only. By default everybody. */
   readonly temporary?: string;
+  /** `shipped`: what broker/activemq.xml permits, as with `up`; without it every account may do everything. */
+  readonly permissions?: 'shipped';
 }
 
 export interface MosquittoOptions extends Pick<BrokerOptions, 'writable'> {

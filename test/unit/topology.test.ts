@@ -25,6 +25,7 @@ describe('the topology of a mapping file', () => {
           to: [
             { ...end, protocol: 'stomp', kind: 'topic', name: 'rooms.{room}' },
             { ...end, protocol: 'stomp', kind: 'queue', name: 'chat-archive' },
+            { ...end, protocol: 'stomp', kind: 'queue', name: 'chat-history.{room}' },
           ],
           deadLetter,
         },

@@ -1,6 +1,7 @@
+import { accountOf } from '../protocol.js';
 import { type Line, MAX_LINES, type Room } from '../rooms.js';
 import { copyText } from './copy.js';
-import { byId } from './element.js';
+import { byId, make } from './element.js';
 import { lineElement, updateLine } from './lines.js';
 import { roomTitle } from './room-list.js';
 
@@ -9,6 +10,8 @@ export interface ConversationHandlers {
   readonly onSend: (room: string, text: string) => boolean;
   readonly onLeave: (room: string) => void;
   readonly onBack: () => void;
+  /** Wants to talk to this account alone. */
+  readonly onAccount: (account: string) => void;
 }
 
 export interface ConversationView {
@@ -22,11 +25,19 @@ export interface ConversationView {
 const NEAR_END = 80;
 
 /** The open room: its messages, and the composer. The list in the page is bounded like the one in memory. */
-export function conversationView({ onSend, onLeave, onBack }: ConversationHandlers): ConversationView {
+export function conversationView({
+  onSend,
+  onLeave,
+  onBack,
+  onAccount,
+}: ConversationHandlers): ConversationView {
   const section = byId('conversation', HTMLElement);
   const welcome = byId('welcome', HTMLElement);
   const title = byId('room-title', HTMLElement);
+  const identity = byId('room-identity', HTMLElement);
+  const direct = byId('direct-note', HTMLElement);
   const subtitle = byId('room-id', HTMLElement);
+  const members = byId('members', HTMLElement);
   const problem = byId('room-problem', HTMLElement);
   const log = byId('log', HTMLOListElement);
   const scroller = byId('scroller', HTMLElement);
@@ -104,6 +115,11 @@ export function conversationView({ onSend, onLeave, onBack }: ConversationHandle
       if (opened) open(room);
       title.textContent = roomTitle(room);
       subtitle.textContent = room.id;
+      const isDirect = accountOf(room.id) !== undefined;
+      identity.hidden = isDirect;
+      direct.hidden = !isDirect;
+      copy.hidden = isDirect;
+      if (opened || room.members !== shown?.members) showMembers(members, room.members, account, onAccount);
       if (room.problem !== undefined) problem.textContent = room.problem;
       const follow = opened || nearEnd();
       const added = showLines(log, room.lines, opened ? [] : (shown?.lines ?? []), account);
@@ -129,20 +145,41 @@ function showLines(
 ): boolean {
   const last = before.at(-1);
   const known = last === undefined ? 0 : lines.map(keyOf).lastIndexOf(keyOf(last)) + 1;
-  // So much came at once that nothing shown is in memory any more.
-  if (known === 0) log.replaceChildren();
+  // So much came at once that nothing shown is in memory any more; or older messages came, which stand above.
+  const first = before[0];
+  const isShifted = first !== undefined && lines.map(keyOf).indexOf(keyOf(first)) > 0;
+  const kept = isShifted ? 0 : known;
+  if (kept === 0) log.replaceChildren();
   const unchanged = new Set(before);
-  for (const line of lines.slice(0, known)) {
+  for (const line of lines.slice(0, kept)) {
     if (line.kind !== 'chat' || unchanged.has(line)) continue;
     const item = log.querySelector<HTMLElement>(`.own[data-id="${CSS.escape(line.message.id)}"]`);
     if (item !== null) updateLine(item, line);
   }
-  log.append(
-    ...lines.slice(known).map((line, index) => lineElement(line, lines[known + index - 1], account)),
-  );
+  log.append(...lines.slice(kept).map((line, index) => lineElement(line, lines[kept + index - 1], account)));
   while (log.children.length > MAX_LINES) log.firstElementChild?.remove();
   return known < lines.length;
 }
 
 /** A line is replaced when its state changes; its message stays the same object. */
 const keyOf = (line: Line): object => (line.kind === 'chat' ? line.message : line);
+
+/** The accounts that are there; another one's name begins a conversation with it. */
+function showMembers(
+  list: HTMLElement,
+  accounts: readonly string[],
+  own: string,
+  onAccount: (account: string) => void,
+): void {
+  list.hidden = accounts.length === 0;
+  list.replaceChildren(
+    ...accounts.map((account) => {
+      if (account === own) return make('li', 'member', 'you');
+      const button = make('button', 'plain member', account);
+      button.type = 'button';
+      button.title = `Write to ${account} alone`;
+      button.addEventListener('click', () => onAccount(account));
+      return make('li', '', button);
+    }),
+  );
+}

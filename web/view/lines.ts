@@ -1,5 +1,6 @@
 import type { Line } from '../rooms.js';
 import { avatar, make } from './element.js';
+import { withLinks } from './links.js';
 
 /** Messages of one sender this close together share one heading. */
 const GROUP_MS = 5 * 60_000;
@@ -8,7 +9,7 @@ const GROUP_MS = 5 * 60_000;
 export function lineElement(line: Line, before: Line | undefined, account: string): HTMLLIElement {
   if (line.kind === 'other') return otherElement(line);
   const { message, own } = line;
-  const body = make('div', 'bubble', make('p', 'text', message.text));
+  const body = make('div', 'bubble', make('p', 'text', ...withLinks(message.text)));
   const item = make('li', own ? 'line own' : 'line');
   item.dataset.id = message.id;
   if (continues(line, before)) item.classList.add('follows');

@@ -1,3 +1,4 @@
+import { accountOf } from '../protocol.js';
 import type { Room } from '../rooms.js';
 import { byId, make } from './element.js';
 
@@ -13,7 +14,10 @@ export interface RoomListView {
   problem(text: string): void;
 }
 
-export const roomTitle = (room: Room): string => room.name ?? `Room ${room.id}`;
+export const roomTitle = ({ id, name }: Room): string => accountOf(id) ?? name ?? `Room ${id}`;
+
+/** `#` for a room, `@` for a conversation with one account. */
+const signOf = (id: string): string => (accountOf(id) === undefined ? '#' : '@');
 
 /** The list of joined rooms with the forms to create one and to join one. */
 export function roomListView({ onSelect, onCreate, onJoin }: RoomListHandlers): RoomListView {
@@ -35,7 +39,7 @@ export function roomListView({ onSelect, onCreate, onJoin }: RoomListHandlers): 
 
   const item = (room: Room, selected: boolean): HTMLLIElement => {
     const name = make('span', 'room-name', roomTitle(room));
-    const button = make('button', 'room', make('span', 'room-sign', '#'), name);
+    const button = make('button', 'room', make('span', 'room-sign', signOf(room.id)), name);
     button.type = 'button';
     button.dataset.room = room.id;
     if (selected) button.setAttribute('aria-current', 'true');

@@ -7,8 +7,9 @@ import type { Account, ClassicOptions, TestBroker } from '../brokers.js';
 import { freePorts } from './ports.js';
 import { brokerFolder, replacePassword, testBroker } from './test-broker.js';
 
-/** ActiveMQ Classic as users get it: the same jars, configuration and code that `up` starts. */
+/** ActiveMQ Classic as users get it: the same jars, configuration and code that `up` starts, but for who may do what. */
 export async function startClassicBroker({
+  permissions,
   transformer,
   edit,
   ...rights
@@ -19,7 +20,7 @@ export async function startClassicBroker({
   const ports = { mqtt, amqp, stomp, openwire, ws };
   const dataDir = await brokerFolder('classic');
   const changes = [
-    ...(rights.writable === undefined ? [] : [withRights(rights)]),
+    ...(permissions === 'shipped' ? [] : [withPlugin(permissive(rights))]),
     ...(transformer === undefined ? [] : [withTransformer(transformer)]),
     ...(edit === undefined ? [] : [edit]),
   ];
@@ -30,7 +31,12 @@ export async function startClassicBroker({
     if (found === undefined) throw new Error(`broker/users.properties has no account ${username}`);
     return found;
   };
-  const accounts = { bridge: account('bridge'), ann: account('ann'), bob: account('bob') };
+  const accounts = {
+    bridge: account('bridge'),
+    backend: account('backend'),
+    ann: account('ann'),
+    bob: account('bob'),
+  };
   return testBroker(
     { type: 'activemq', ports, accounts },
     dataDir,
@@ -55,9 +61,11 @@ async function changedCopy(shipped: string, dataDir: string, changes: readonly C
   return folder;
 }
 
-const EVERYBODY = 'services,members';
+const EVERYBODY = 'bridges,services,members';
 
-function withRights({ writable, readable, temporary }: ClassicOptions): Change {
+/** No plugin at all, or one that lets everybody write only destinations with this first level, and read all or some. */
+function permissive({ writable, readable, temporary }: ClassicOptions): string {
+  if (writable === undefined) return '';
   const entry = (kind: string, name: string, write: string, read: string) =>
     `<authorizationEntry ${kind}="${name}" read="${read}" write="${write}" admin="${EVERYBODY}"/>`;
   // The entries that match a name add up.
@@ -71,8 +79,16 @@ function withRights({ writable, readable, temporary }: ClassicOptions): Change {
     temporary === undefined
       ? ''
       : `<tempDestinationAuthorizationEntry><tempDestinationAuthorizationEntry read="${temporary}" write="${temporary}" admin="${temporary}"/></tempDestinationAuthorizationEntry>`;
-  const plugin = `<authorizationPlugin><map><authorizationMap><authorizationEntries>${entries.join('')}</authorizationEntries>${temporaries}</authorizationMap></map></authorizationPlugin>`;
-  return (xml) => xml.replace('</plugins>', `${plugin}</plugins>`);
+  return `<authorizationPlugin><map><authorizationMap><authorizationEntries>${entries.join('')}</authorizationEntries>${temporaries}</authorizationMap></map></authorizationPlugin>`;
+}
+
+/** The shipped configuration with another authorization plugin. */
+function withPlugin(plugin: string): Change {
+  return (xml) => {
+    const changed = xml.replace(/<authorizationPlugin>.*<\/authorizationPlugin>/s, plugin);
+    if (changed === xml) throw new Error('broker/activemq.xml has no authorizationPlugin');
+    return changed;
+  };
 }
 
 function withTransformer(name: string): Change {

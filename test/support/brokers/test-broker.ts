@@ -31,6 +31,7 @@ export type Facts = Pick<TestBroker, 'type' | 'ports' | 'accounts'>;
 /** Everything that the tests' own accounts have in common. */
 export const accounts: TestBroker['accounts'] = {
   bridge: { username: 'bridge', password: 'bridge-test-pw' },
+  backend: { username: 'backend', password: 'backend-test-pw' },
   ann: { username: 'ann', password: 'ann-test-pw' },
   bob: { username: 'bob', password: 'bob-test-pw' },
 };

@@ -8,6 +8,9 @@ import type { HttpConfig } from '../../../bridge/config/config.js';
 import { BridgeError } from '../../../bridge/errors.js';
 import { type HttpServer, startHttp } from '../../../bridge/http/server.js';
 import { type Fields, type Log, silentLog } from '../../../bridge/observability/log.js';
+import type { RoomAbout } from '../../../bridge/rooms/about.js';
+import type { RoomDirectory } from '../../../bridge/rooms/directory.js';
+import type { RoomHistory } from '../../../bridge/rooms/history.js';
 import type { BridgeStatus, ReloadOutcome } from '../../../bridge/status.js';
 
 const RUNNING: BridgeStatus = {
@@ -77,6 +80,8 @@ interface Given {
   readonly status?: () => BridgeStatus;
   readonly config?: Partial<HttpConfig>;
   readonly reload?: () => Promise<ReloadOutcome>;
+  readonly rooms?: Pick<RoomDirectory, 'create' | 'list'>;
+  readonly history?: Pick<RoomHistory, 'last'>;
   readonly log?: Log;
 }
 
@@ -92,10 +97,16 @@ async function serving({
   status = () => RUNNING,
   config = {},
   reload = async () => UNCHANGED,
+  rooms,
+  history,
   log = silentLog,
 }: Given = {}) {
   const address = { host: '127.0.0.1', port: 0, ...config };
-  server = await startHttp({ config: address, status, reload, log, webRoot });
+  const chat = {
+    ...(rooms === undefined ? {} : { directory: rooms }),
+    ...(history === undefined ? {} : { history }),
+  };
+  server = await startHttp({ config: address, status, reload, rooms: chat, log, webRoot });
   const base = `http://127.0.0.1:${server.port}`;
   return (path: string, init?: RequestInit) => fetch(base + path, init);
 }
@@ -200,6 +211,120 @@ describe('api', () => {
       ids.add(id);
     }
     expect(ids.size).toBe(200);
+  });
+
+  describe('with rooms on a broker', () => {
+    const LOBBY: RoomAbout = {
+      id: 'lobby-1',
+      name: 'Lobby',
+      createdBy: 'ann',
+      createdAt: '2026-01-01T00:00:00.000Z',
+    };
+    const rooms = {
+      create: async (wanted: Pick<RoomAbout, 'name' | 'createdBy'>) => ({ ...LOBBY, ...wanted }),
+      list: () => [LOBBY],
+    };
+    const post = (body?: unknown, headers = {}) => ({
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+
+    it('makes one with a name, or without', async () => {
+      const get = await serving({ rooms });
+      const named = await get('/api/rooms', post({ name: ' Garden ', createdBy: 'bob' }));
+      expect(named.status).toBe(201);
+      expect(await named.json()).toEqual({ ...LOBBY, name: 'Garden', createdBy: 'bob' });
+      const nameless = await get('/api/rooms', { method: 'POST' });
+      expect(await nameless.json()).toEqual({ ...LOBBY, name: '', createdBy: '' });
+    });
+
+    it.each([
+      ['no object', ['x'], 'The body has to be a JSON object, or left out.'],
+      [
+        'a name that is no text',
+        { name: 5 },
+        '"name" has to be a text of at most 60 characters, without controls.',
+      ],
+      [
+        'a long name',
+        { name: 'x'.repeat(61) },
+        '"name" has to be a text of at most 60 characters, without controls.',
+      ],
+      [
+        'a name that turns the writing',
+        { name: 'a\u202eb' },
+        '"name" has to be a text of at most 60 characters, without controls.',
+      ],
+      [
+        'a strange account',
+        { createdBy: 'a\nb' },
+        '"createdBy" has to be a text of at most 100 characters, without controls.',
+      ],
+    ])('refuses %s', async (_case, body, message) => {
+      const get = await serving({ rooms });
+      const answer = await get('/api/rooms', post(body));
+      expect(answer.status).toBe(400);
+      expect(await answer.json()).toEqual({ error: { code: 'bad-request', message } });
+    });
+
+    it('says why a room could not be made', async () => {
+      const create = () => Promise.reject(new BridgeError('limit-exceeded', 'there are 1000 rooms already'));
+      const get = await serving({ rooms: { ...rooms, create } });
+      const answer = await get('/api/rooms', post({}));
+      expect(answer.status).toBe(503);
+      expect(await answer.json()).toEqual({
+        error: {
+          code: 'limit-exceeded',
+          message: 'The room could not be made: there are 1000 rooms already.',
+        },
+      });
+    });
+
+    it('tells what was said last in one to whoever knows its ID, but no page from elsewhere', async () => {
+      const said = { type: 'text', id: '1', from: 'ann', text: 'hi', sentAt: '' } as const;
+      const asked: unknown[] = [];
+      const last = async (room: string, count: number) => {
+        asked.push([room, count]);
+        return [said];
+      };
+      const get = await serving({ history: { last } });
+      expect(await (await get('/api/rooms/lobby/messages')).json()).toEqual([said]);
+      expect((await get('/api/rooms/Ab-9_/messages?last=3')).status).toBe(200);
+      expect(asked).toEqual([
+        ['lobby', 50],
+        ['Ab-9_', 3],
+      ]);
+      for (const path of ['a.b/messages', 'a%2Fb/messages', 'lobby/messages?last=0', 'lobby/messages?last=x'])
+        expect((await get(`/api/rooms/${path}`)).status, path).toBe(400);
+      const foreign = { headers: { origin: 'http://elsewhere.example' } };
+      expect((await get('/api/rooms/lobby/messages', foreign)).status).toBe(403);
+    });
+
+    it('has nothing from before where no rule keeps it, and says why it cannot be read', async () => {
+      const without = await serving({ rooms });
+      expect(await (await without('/api/rooms/lobby/messages')).json()).toEqual([]);
+      await server?.close();
+      const last = () => Promise.reject(new BridgeError('connection-failed', 'nobody is there'));
+      const get = await serving({ history: { last } });
+      const answer = await get('/api/rooms/lobby/messages');
+      expect(answer.status).toBe(503);
+      expect(await answer.json()).toEqual({
+        error: {
+          code: 'connection-failed',
+          message: 'What was said before cannot be read: nobody is there.',
+        },
+      });
+    });
+
+    it('lists them for this machine, and neither lists nor makes any for a page from elsewhere', async () => {
+      const get = await serving({ rooms });
+      expect(await (await get('/api/rooms')).json()).toEqual([LOBBY]);
+      const foreign = { origin: 'http://elsewhere.example' };
+      expect((await get('/api/rooms', { headers: foreign })).status).toBe(403);
+      expect((await get('/api/rooms', post({}, foreign))).status).toBe(403);
+      expect((await get('/api/rooms', { headers: { 'x-forwarded-for': '10.0.0.1' } })).status).toBe(403);
+    });
   });
 
   it('tells the page where MQTT over WebSocket is', async () => {

@@ -30,6 +30,11 @@ describe("the broker's configuration", () => {
     expect(uri).toContain('transport.tcpNoDelay=true');
   });
 
+  // Under `wireFormat.`, where ActiveMQ's documentation has it, it changes nothing: the broker then waits 30 s.
+  it.each([...connectors].filter(([name]) => name !== 'ws'))('lets %s wait 10 s for a login', (_, uri) => {
+    expect(uri).toContain('transport.connectAttemptTimeout=10000');
+  });
+
   it('converts AMQP messages for Java, and lets an MQTT session hold more than 100 messages', () => {
     expect(connectors.get('amqp')).toContain('transport.transformer=jms');
     expect(connectors.get('mqtt')).toMatch(/transport\.activeMQSubscriptionPrefetch=1024\b/);

@@ -1,11 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  accountOf,
   decodeAbout,
   decodeMessage,
+  directId,
   encodeMessage,
   isRoomId,
   MAX_TEXT,
+  memberTopic,
+  messagesTopic,
   parseRoomTopic,
   roomIdFrom,
 } from '../../../web/protocol.js';
@@ -31,12 +35,38 @@ describe('room IDs', () => {
 });
 
 describe('topics', () => {
-  it('knows the messages and the description of a room, and nothing else', () => {
+  it('knows the messages, the description and the members of a room, and nothing else', () => {
     expect(parseRoomTopic('chat/lobby/messages')).toEqual({ room: 'lobby', kind: 'messages' });
     expect(parseRoomTopic('chat/lobby/about')).toEqual({ room: 'lobby', kind: 'about' });
-    expect(parseRoomTopic('chat/lobby/members/ann')).toBeUndefined();
+    expect(parseRoomTopic('chat/lobby/members/ann')).toEqual({
+      room: 'lobby',
+      kind: 'member',
+      account: 'ann',
+    });
+    expect(parseRoomTopic('chat/lobby/members')).toBeUndefined();
+    expect(parseRoomTopic('chat/lobby/members/a/b')).toBeUndefined();
     expect(parseRoomTopic('chat/a/b/messages')).toBeUndefined();
   });
+});
+
+describe('conversations with an account', () => {
+  it('are no rooms, and go to the inbox', () => {
+    expect(roomIdFrom(' @bob ')).toBe('@bob');
+    expect(isRoomId('@bob')).toBe(false);
+    expect(accountOf('@bob')).toBe('bob');
+    expect(accountOf('bob')).toBeUndefined();
+    expect(messagesTopic('@bob')).toBe('users/bob/inbox');
+    expect(messagesTopic('bob')).toBe('chat/bob/messages');
+  });
+
+  it.each(['', '@', 'a/b', 'a.b', '+', '#', 'a b', 'x'.repeat(65)])(
+    'cannot be with %j, which is no level of a topic',
+    (account) => {
+      expect(directId(account)).toBeUndefined();
+      expect(memberTopic('lobby', account)).toBeUndefined();
+      expect(roomIdFrom(`@${account}`)).toBeUndefined();
+    },
+  );
 });
 
 describe('messages', () => {

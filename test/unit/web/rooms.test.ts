@@ -73,12 +73,53 @@ describe('rooms', () => {
     expect(after.received('lobby', chat('1'))).toBe(false);
   });
 
+  it('puts what was said before above the rest, once, and counts it as read', () => {
+    const rooms = joined();
+    rooms.received('lobby', chat('3'));
+    rooms.before(
+      'lobby',
+      ['1', '2', '3'].map((id) => message(id)),
+    );
+    rooms.before('lobby', [message('2')]);
+    rooms.received('lobby', chat('1'));
+    rooms.before('nowhere', [message('9')]);
+    expect(rooms.get('lobby')?.unread).toBe(1);
+    expect(rooms.get('lobby')?.lines).toMatchObject(
+      ['1', '2', '3'].map((id) => ({ message: { id }, own: false })),
+    );
+  });
+
+  it('knows who is in a room until that is forgotten', () => {
+    const rooms = joined();
+    rooms.member('lobby', 'bob', true);
+    rooms.member('lobby', 'ann', true);
+    rooms.member('lobby', 'bob', true);
+    expect(rooms.get('lobby')?.members).toEqual(['ann', 'bob']);
+    rooms.member('lobby', 'bob', false);
+    rooms.member('lobby', 'carl', false);
+    expect(rooms.get('lobby')?.members).toEqual(['ann']);
+    for (let i = 0; i < 500; i++) rooms.member('lobby', `a${i}`, true);
+    expect(rooms.get('lobby')?.members).toHaveLength(200);
+    rooms.forgetMembers();
+    expect(rooms.get('lobby')?.members).toEqual([]);
+  });
+
+  it('takes what an account writes into a conversation with it, and has room for it by giving up the oldest', () => {
+    const rooms = joined();
+    for (let i = 0; i < 150; i++) rooms.writtenBy(`@a${i}`);
+    expect(rooms.all()).toHaveLength(100);
+    expect(rooms.get('lobby')).toBeDefined();
+    expect(rooms.get('@a0')).toBeUndefined();
+    expect(rooms.received('@a149', chat('1', 'a149'))).toBe(true);
+    expect(rooms.get('@a149')).toMatchObject({ unread: 1 });
+  });
+
   it('takes nothing of the wrong shape from storage', () => {
     const [browser, tab] = [memoryStore(), memoryStore()];
     browser.set('chat.rooms.ann', '[{"id":"a/b"},{"id":"ok","name":5},null,"x"]');
     tab.set('chat.lines.ann.ok', '[{"message":{"id":1}},null,7]');
     expect(new Rooms('ann', browser, tab).all()).toEqual([
-      { id: 'ok', name: undefined, unread: 0, lines: [] },
+      { id: 'ok', name: undefined, unread: 0, lines: [], members: [] },
     ]);
     browser.set('chat.rooms.ann', '{not json');
     expect(new Rooms('ann', browser, tab).all()).toEqual([]);
