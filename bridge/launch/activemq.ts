@@ -45,6 +45,8 @@ export interface StartOptions {
   readonly ports: Readonly<Record<Exclude<Listener, 'http'>, number>>;
   /** Largest heap in MiB; 512 without it. */
   readonly heap?: number;
+  /** More options of the JVM. */
+  readonly jvm?: readonly string[];
   readonly signal?: AbortSignal;
 }
 
@@ -114,7 +116,7 @@ export function javaCommand(env: NodeJS.ProcessEnv): string {
 }
 
 function javaArguments(
-  { libDir, confDir, dataDir, ports, heap = 512 }: StartOptions,
+  { libDir, confDir, dataDir, ports, heap = 512, jvm = [] }: StartOptions,
   classes: string,
 ): string[] {
   const conf = resolve(confDir);
@@ -135,6 +137,7 @@ function javaArguments(
     '-XX:+UseSerialGC',
     // A broker without memory answers nobody and stops nothing; one that ended is seen and started again.
     '-XX:+ExitOnOutOfMemoryError',
+    ...jvm,
     ...Object.entries(properties).map(([name, value]) => `-D${name}=${value}`),
     '-cp',
     [resolve(classes), join(resolve(libDir), '*')].join(delimiter),

@@ -1,6 +1,7 @@
 import mqtt from 'mqtt';
 import { connectAmqp } from '../../bridge/connectors/amqp/connect.js';
-import type { Connection } from '../../bridge/connectors/connector.js';
+import type { Connection, Protocol } from '../../bridge/connectors/connector.js';
+import { connectStomp } from '../../bridge/connectors/stomp/connect.js';
 import type { Address } from '../../bridge/message/address.js';
 import type { TestBroker } from '../support/brokers.js';
 import { eventually } from '../support/eventually.js';
@@ -23,10 +24,10 @@ export interface Collector {
 const LAST = -1;
 const PATIENCE = 90_000;
 
-/** Subscribes where that has to come before the messages (topics), and leaves. */
-export async function collect(broker: TestBroker, place: Address): Promise<Collector> {
+/** Subscribes where that has to come before the messages (topics), and leaves. `via`: how it reads what is not on MQTT. */
+export async function collect(broker: TestBroker, place: Address, via: Protocol): Promise<Collector> {
   const clientId = uniqueName('collector');
-  const open = place.kind === 'mqtt' ? mqttReader : jmsReader;
+  const open = place.kind === 'mqtt' ? mqttReader : jmsReader(via);
   const arrivals: number[] = [];
   const seen = new Set<number>();
   const note = (body: unknown) => {
@@ -94,41 +95,44 @@ async function mqttReader(
   };
 }
 
-async function jmsReader(
-  broker: TestBroker,
-  { kind, name }: Address,
-  clientId: string,
-  note: (body: unknown) => void,
-  reading: boolean,
-): Promise<Reader> {
-  if (kind === 'mqtt') throw new TypeError('MQTT is read otherwise');
-  const endpoint = { ...endpointAs(broker, 'amqp', 'bob'), clientId };
-  const connection: Connection = await connectAmqp(endpoint, new AbortController().signal);
-  const levels = name.split('.').map((literal) => ({ literal }));
-  const durable = kind === 'topic' ? { durable: 'account' } : {};
-  const source = await connection.source(
-    { kind, pattern: { kind, levels }, window: 500, ...durable },
-    (delivery) => {
-      note(delivery.message.body);
-      delivery.settle('accepted');
-      source.grant(1);
-    },
-  );
-  if (reading) source.grant(500);
-  return {
-    sendLast: async () => {
-      const sink = await connection.sink({ window: 1, sendTimeout: 10_000 });
-      await sink.send({
-        to: { kind, name },
-        body: JSON.stringify({ n: LAST }),
-        properties: new Map(),
-        persistent: true,
-        id: 'ID:last',
-        timestamp: Date.now(),
-        qos: 1,
-        retain: false,
-      });
-    },
-    close: () => connection.close(),
+const jmsReader =
+  (via: Protocol) =>
+  async (
+    broker: TestBroker,
+    { kind, name }: Address,
+    clientId: string,
+    note: (body: unknown) => void,
+    reading: boolean,
+  ): Promise<Reader> => {
+    if (kind === 'mqtt') throw new TypeError('MQTT is read otherwise');
+    const connect = via === 'stomp' ? connectStomp : connectAmqp;
+    const endpoint = { ...endpointAs(broker, via, 'bob'), clientId };
+    const connection: Connection = await connect(endpoint, new AbortController().signal);
+    const levels = name.split('.').map((literal) => ({ literal }));
+    const durable = kind === 'topic' ? { durable: 'account' } : {};
+    const source = await connection.source(
+      { kind, pattern: { kind, levels }, window: 500, ...durable },
+      (delivery) => {
+        note(delivery.message.body);
+        delivery.settle('accepted');
+        source.grant(1);
+      },
+    );
+    if (reading) source.grant(500);
+    return {
+      sendLast: async () => {
+        const sink = await connection.sink({ window: 1, sendTimeout: 10_000 });
+        await sink.send({
+          to: { kind, name },
+          body: JSON.stringify({ n: LAST }),
+          properties: new Map(),
+          persistent: true,
+          id: 'ID:last',
+          timestamp: Date.now(),
+          qos: 1,
+          retain: false,
+        });
+      },
+      close: () => connection.close(),
+    };
   };
-}

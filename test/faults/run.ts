@@ -122,7 +122,9 @@ export class Run {
           ),
         );
     const { from, to } = DIRECTIONS[direction];
-    this.#collector = await collect(broker, { kind: to, name: outOf(id, to) });
+    // Classic over AMQP takes a write to its disk for each acknowledgement; over STOMP it hands over only what came over STOMP.
+    const readVia = broker.type === 'activemq' && this.to === 'stomp' ? 'stomp' : 'amqp';
+    this.#collector = await collect(broker, { kind: to, name: outOf(id, to) }, readVia);
     await this.setPassword(broker.accounts.bridge.password);
     await this.setHost({});
     await this.write();

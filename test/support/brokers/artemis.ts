@@ -6,13 +6,17 @@ import { findCheckout } from '../../../bridge/launch/checkout.js';
 import { fetchWithMaven } from '../../../bridge/launch/maven.js';
 import { startServer } from '../../../bridge/launch/server-process.js';
 import type { BrokerOptions, TestBroker } from '../brokers.js';
+import { SHORT_LIVED } from './jvm.js';
 import { freePorts } from './ports.js';
 import { accounts, brokerFolder, type Running, replacePassword, testBroker } from './test-broker.js';
 
 const run = promisify(execFile);
 
-const JAVA_ARGS =
-  '-Xmx384m -XX:+UseSerialGC -Dlog4j2.disableJmx=true --add-opens java.base/jdk.internal.misc=ALL-UNNAMED';
+const JAVA_ARGS = [
+  ...['-Xmx384m', '-XX:+UseSerialGC', '-Dlog4j2.disableJmx=true'],
+  ...['--add-opens', 'java.base/jdk.internal.misc=ALL-UNNAMED'],
+  ...SHORT_LIVED,
+].join(' ');
 
 type Ports = Readonly<Record<'mqtt' | 'amqp' | 'stomp' | 'openwire', number>>;
 
@@ -56,7 +60,9 @@ async function createOnce(home: string, folder: string, ports: Ports, options: B
   const login = ['--user', username, '--password', password, '--require-login', '--role', 'amq'];
   const lean = ['--host', '127.0.0.1', '--no-web', '--nio', '--no-autotune', '--silent'];
   const acceptors = ['amqp', 'hornetq', 'mqtt', 'stomp'].map((name) => `--no-${name}-acceptor`);
-  await run(join(home, 'bin', 'artemis'), ['create', folder, ...login, ...lean, ...acceptors]);
+  await run(join(home, 'bin', 'artemis'), ['create', folder, ...login, ...lean, ...acceptors], {
+    env: { ...process.env, JAVA_ARGS },
+  });
   await configure(join(folder, 'etc'), ports, options);
 }
 

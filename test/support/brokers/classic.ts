@@ -4,6 +4,7 @@ import { readAccounts } from '../../../bridge/launch/accounts.js';
 import { fetchActiveMq, startActiveMq } from '../../../bridge/launch/activemq.js';
 import { findCheckout } from '../../../bridge/launch/checkout.js';
 import type { Account, ClassicOptions, TestBroker } from '../brokers.js';
+import { SHORT_LIVED } from './jvm.js';
 import { freePorts } from './ports.js';
 import { brokerFolder, replacePassword, testBroker } from './test-broker.js';
 
@@ -40,7 +41,7 @@ export async function startClassicBroker({
   return testBroker(
     { type: 'activemq', ports, accounts },
     dataDir,
-    () => startActiveMq({ libDir, confDir, dataDir, ports, heap: 384 }),
+    () => startActiveMq({ libDir, confDir, dataDir, ports, heap: 384, jvm: SHORT_LIVED }),
     (username, password) => replacePassword(join(confDir, 'users.properties'), username, password),
   );
 }
