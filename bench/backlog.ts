@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import mqtt from 'mqtt';
 import { connectAmqp } from '../bridge/connectors/amqp/connect.js';
-import type { Connect, Sink } from '../bridge/connectors/connector.js';
+import type { Connect, Connection, Sink } from '../bridge/connectors/connector.js';
 import { connectStomp } from '../bridge/connectors/stomp/connect.js';
 import { endpointOf } from '../test/contract/brokers-under-test.js';
 import { freePort, startArtemis, startClassic, type TestBroker } from '../test/support/brokers.js';
@@ -45,16 +45,19 @@ async function fill(broker: TestBroker): Promise<void> {
   await session.subscribeAsync(`${ID}/+/messages`, { qos: 1 });
   await session.endAsync();
   // MQTT a/b is the JMS topic a.b, and transactions fill it faster.
-  const [protocol, connect]: ['stomp' | 'amqp', Connect] =
-    broker.type === 'activemq' ? ['stomp', connectStomp] : ['amqp', connectAmqp];
-  const endpoint = { ...endpointOf(broker, protocol), clientId: `${ID}-producer` };
-  const connection = await connect(endpoint, new AbortController().signal);
+  const connection = await connectJms(broker, `${ID}-producer`);
   const sink = await connection.sink({ window: 1_000, sendTimeout: 60_000 });
   for (let first = 0; first < MESSAGES; first += CHUNK) {
     const numbers = Array.from({ length: Math.min(CHUNK, MESSAGES - first) }, (_, index) => first + index);
     await Promise.all(numbers.map((n) => send(sink, n)));
   }
   await connection.close();
+}
+
+function connectJms(broker: TestBroker, clientId: string): Promise<Connection> {
+  const [protocol, connect]: ['stomp' | 'amqp', Connect] =
+    broker.type === 'activemq' ? ['stomp', connectStomp] : ['amqp', connectAmqp];
+  return connect({ ...endpointOf(broker, protocol), clientId }, new AbortController().signal);
 }
 
 const send = (sink: Sink, n: number) =>
@@ -98,8 +101,7 @@ async function count(broker: TestBroker): Promise<{ lost: number; duplicates: nu
   let duplicates = 0;
   let reordered = 0;
   let last = performance.now();
-  const endpoint = { ...endpointOf(broker, 'amqp'), clientId: `${ID}-reader` };
-  const connection = await connectAmqp(endpoint, new AbortController().signal);
+  const connection = await connectJms(broker, `${ID}-reader`);
   const pattern = { kind: 'queue', levels: [{ literal: `${ID}-out` }] } as const;
   const source = await connection.source({ kind: 'queue', pattern, window: 1_000 }, (delivery) => {
     const { n } = JSON.parse(String(delivery.message.body)) as { n: number };
