@@ -293,7 +293,7 @@ describe('the examples, on the broker and the mapping file that ship', () => {
 
     const wrong = await nodeChat(room, 'wrong').ended;
     expect(wrong.code).toBe(1);
-    expect(wrong.stderr).toMatch(/does not let ann in: Connection refused: Not authorized/);
+    expect(wrong.stderr).toMatch(/^No login at mqtt:.* as ann: Connection refused: Not authorized/);
   });
 
   test('a Spring listener prints who said what, also what was said while it was away', async () => {
