@@ -22,7 +22,8 @@ interface Archived {
   readonly at: string;
   readonly room: string;
   readonly sender: string;
-  readonly message: string;
+  readonly message?: string;
+  readonly base64?: string;
 }
 
 describe('the examples, on the broker and the mapping file that ship', () => {
@@ -92,13 +93,16 @@ describe('the examples, on the broker and the mapping file that ship', () => {
 
   const archive = () => join(folder, 'archive.jsonl');
 
-  async function backEnd(...args: string[]): Promise<Child> {
+  async function backEnd({ room, file = archive() }: { room?: string; file?: string } = {}): Promise<Child> {
     const env = {
       ...javaEnvironment(),
       BROKER_URL: `failover:(${openWire()})?startupMaxReconnectAttempts=0&maxReconnectDelay=2000`,
-      ARCHIVE_FILE: archive(),
+      ARCHIVE_FILE: file,
     };
-    const child = start('java', ['-jar', 'target/java-jms.jar', ...args], { cwd: JMS, env });
+    const child = start('java', ['-jar', 'target/java-jms.jar', ...(room === undefined ? [] : [room])], {
+      cwd: JMS,
+      env,
+    });
     await child.line('answering /time');
     return child;
   }
@@ -234,13 +238,13 @@ describe('the examples, on the broker and the mapping file that ship', () => {
       await member.publish(`chat/${room}/messages`, chatMessage('ann', text));
       await member.leave();
     };
-    const before = await backEnd(room);
+    const before = await backEnd({ room });
     await say('hello');
     await before.line('hello');
     await before.stop();
 
     await say('you missed this');
-    const again = await backEnd(room);
+    const again = await backEnd({ room });
     expect(await again.line('missed')).toBe(`[${room}] ann: you missed this`);
 
     await bob.leave();
@@ -249,6 +253,24 @@ describe('the examples, on the broker and the mapping file that ship', () => {
     await say('after the restart');
     expect(await again.line('after')).toBe(`[${room}] ann: after the restart`);
     await eventually(async () => (await archived(room)).length === 3);
+  });
+
+  test('the JMS back end leaves with the broker what the disk does not take', async () => {
+    const room = uniqueName('room');
+    const topic = `chat/${room}/messages`;
+    // Every write to it fails for want of room.
+    const full = await backEnd({ file: '/dev/full' });
+    const said = chatMessage('bob', 'remember this');
+    await bob.publish(topic, said);
+    await bob.publish(topic, Buffer.from([0xff, 0xfe]));
+    expect(await full.line('Not archived')).toBe(
+      'Not archived yet, the broker keeps it: No space left on device',
+    );
+    await full.stop();
+
+    await backEnd();
+    await eventually(async () => (await archived(room)).length === 2);
+    expect(await archived(room)).toMatchObject([{ message: said }, { base64: '//4=' }]);
   });
 
   test('a second back end of the same name, and one with a wrong password, say what is wrong and fail', async () => {

@@ -1,19 +1,20 @@
 package jms;
 
 import com.google.gson.Gson;
+import jakarta.jms.BytesMessage;
 import jakarta.jms.Connection;
 import jakarta.jms.JMSException;
 import jakarta.jms.Message;
 import jakarta.jms.Session;
 import jakarta.jms.TextMessage;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
+import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -37,14 +38,22 @@ final class Archive {
   /** Returns only when the disk has the line: from then on the broker may forget the message. If this fails, it comes again. */
   private void write(Message message) {
     try {
-      ByteBuffer line = StandardCharsets.UTF_8.encode(lineOf(message) + "\n");
+      append(StandardCharsets.UTF_8.encode(lineOf(message) + "\n"));
+    } catch (JMSException | IOException failure) {
+      Terminal.complain("Not archived yet, the broker keeps it: " + failure.getMessage());
+      throw new IllegalStateException(failure);
+    }
+  }
+
+  /** All of the line, or nothing of it. */
+  private void append(ByteBuffer line) throws IOException {
+    long end = file.size();
+    try {
       while (line.hasRemaining()) file.write(line);
       file.force(false);
-    } catch (JMSException unreadable) {
-      throw new IllegalStateException(unreadable);
     } catch (IOException full) {
-      Terminal.complain("Not archived, the broker keeps it: " + full.getMessage());
-      throw new UncheckedIOException(full);
+      if (file.size() > end) file.truncate(end);
+      throw full;
     }
   }
 
@@ -53,7 +62,14 @@ final class Archive {
     line.put("at", Instant.ofEpochMilli(message.getJMSTimestamp()).toString());
     line.put("room", message.getStringProperty("room"));
     line.put("sender", message.getStringProperty("sender"));
-    line.put("message", message instanceof TextMessage text ? text.getText() : ChatMessage.textOf(message));
+    if (message instanceof BytesMessage bytes) line.put("base64", base64(bytes));
+    else line.put("message", message instanceof TextMessage text ? text.getText() : ChatMessage.textOf(message));
     return GSON.toJson(line);
+  }
+
+  private static String base64(BytesMessage message) throws JMSException {
+    byte[] body = new byte[Math.toIntExact(message.getBodyLength())];
+    message.readBytes(body);
+    return Base64.getEncoder().encodeToString(body);
   }
 }

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.concurrent.CountDownLatch;
 import org.apache.activemq.ActiveMQConnection;
 import org.apache.activemq.ActiveMQConnectionFactory;
+import org.apache.activemq.RedeliveryPolicy;
 import org.apache.activemq.transport.DefaultTransportListener;
 
 /** A back end that is a member of the chat, by JMS alone: listens, archives, answers and announces, until interrupted. */
@@ -52,11 +53,22 @@ public final class BackEnd {
 
   private static Connection connect(String self) throws JMSException {
     ActiveMQConnectionFactory factory = new ActiveMQConnectionFactory(Environment.brokerUrl());
+    factory.setRedeliveryPolicy(patience());
     Connection connection = factory.createConnection(self, Environment.password());
     connection.setClientID(CLIENT_ID);
     ((ActiveMQConnection) connection).addTransportListener(new ConnectionNews());
     Runtime.getRuntime().addShutdownHook(new Thread(() -> close(connection)));
     return connection;
+  }
+
+  /** What cannot be archived is tried again until it can be. Without this, ActiveMQ moves it to its dead-letter queue after six times. */
+  private static RedeliveryPolicy patience() {
+    RedeliveryPolicy policy = new RedeliveryPolicy();
+    policy.setMaximumRedeliveries(RedeliveryPolicy.NO_MAXIMUM_REDELIVERIES);
+    policy.setUseExponentialBackOff(true);
+    policy.setBackOffMultiplier(2);
+    policy.setMaximumRedeliveryDelay(30_000);
+    return policy;
   }
 
   /** Lets what is being handled be finished, so that it does not come again. */
