@@ -72,6 +72,7 @@ class Directory implements RoomDirectory {
   constructor(broker: BrokerConfig, log: Log) {
     this.#broker = broker;
     this.#log = log;
+    // With a colon, which no name of a route or connection has: theirs make client ids too.
     const { endpoints, clientId } = broker;
     const isClassic = broker.type === 'activemq';
     this.#keeps = isClassic && endpoints.has('amqp') && endpoints.has('stomp');
@@ -79,7 +80,7 @@ class Directory implements RoomDirectory {
     const via = isClassic && endpoints.has('stomp') ? 'stomp' : 'mqtt';
     this.#writer = new Supervisor({
       name: 'rooms, writing',
-      endpoint: endpointOf(broker, via, { clientId: `${clientId}-rooms-${via}`, cleanSession: true }),
+      endpoint: endpointOf(broker, via, { clientId: `${clientId}:rooms:${via}`, cleanSession: true }),
       connect: CONNECT[via],
       onUp: (connection) => this.#writable(connection),
       onDown: () => {
@@ -89,7 +90,7 @@ class Directory implements RoomDirectory {
     });
     this.#listener = new Supervisor({
       name: 'rooms, reading',
-      endpoint: endpointOf(broker, 'mqtt', { clientId: `${clientId}-rooms`, cleanSession: true }),
+      endpoint: endpointOf(broker, 'mqtt', { clientId: `${clientId}:rooms`, cleanSession: true }),
       connect: CONNECT.mqtt,
       onUp: (connection) => this.#listen(connection),
       onDown: () => {},
@@ -141,7 +142,7 @@ class Directory implements RoomDirectory {
 
   /** What the broker keeps, oldest first; it stays there. */
   async #kept(): Promise<RoomAbout[]> {
-    const identity = { clientId: `${this.#broker.clientId}-rooms-kept`, cleanSession: true };
+    const identity = { clientId: `${this.#broker.clientId}:rooms:kept`, cleanSession: true };
     const connection = await connectOnce(endpointOf(this.#broker, 'amqp', identity), this.#stop.signal);
     try {
       const found: RoomAbout[] = [];

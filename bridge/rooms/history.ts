@@ -73,7 +73,7 @@ class History implements RoomHistory {
     const { clientId } = broker;
     this.#reader = new Supervisor({
       name: 'history, reading',
-      endpoint: endpointOf(broker, 'amqp', { clientId: `${clientId}-history-amqp`, cleanSession: true }),
+      endpoint: endpointOf(broker, 'amqp', { clientId: `${clientId}:history:amqp`, cleanSession: true }),
       connect: CONNECT.amqp,
       onUp: async (connection) => {
         this.#connection = connection;
@@ -85,7 +85,7 @@ class History implements RoomHistory {
     });
     this.#listener = new Supervisor({
       name: 'history, listening',
-      endpoint: endpointOf(broker, 'mqtt', { clientId: `${clientId}-history`, cleanSession: true }),
+      endpoint: endpointOf(broker, 'mqtt', { clientId: `${clientId}:history`, cleanSession: true }),
       connect: CONNECT.mqtt,
       onUp: (connection) => this.#listen(connection),
       onDown: () => {},

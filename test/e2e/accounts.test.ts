@@ -121,7 +121,16 @@ async function write(who: Who, protocol: 'amqp' | 'stomp', [kind, name]: Place, 
   await sink.send(message);
 }
 
-const QUEUES = ['chat-archive', 'chat-outbox', 'bridge.dead-letter', 'chat-rooms', 'ActiveMQ.DLQ', 'another'];
+const QUEUES = [
+  'chat-archive',
+  'chat-outbox',
+  'chat-commands',
+  'chat-answers',
+  'bridge.dead-letter',
+  'chat-rooms',
+  'ActiveMQ.DLQ',
+  'another',
+];
 
 describe('a member', () => {
   it('talks in a room, and writes to the inbox of somebody who reads it', async () => {
@@ -295,6 +304,8 @@ describe('a Java program', () => {
 
   it.each<readonly ['read' | 'write', ...Place]>([
     ['read', 'queue', 'chat-outbox'],
+    ['read', 'queue', 'chat-answers'],
+    ['write', 'queue', 'chat-commands'],
     ['read', 'queue', 'bridge.dead-letter'],
     ['read', 'topic', 'users.ann.inbox'],
     ['read', 'topic', 'chat.lobby.messages'],
@@ -314,7 +325,9 @@ describe("the bridge's account", () => {
     ['read', 'topic', 'users.ann.inbox'],
     ['read', 'topic', '>'],
     ['read', 'queue', '>'],
+    ['read', 'queue', 'chat-commands'],
     ['write', 'queue', 'chat-outbox'],
+    ['write', 'queue', 'chat-answers'],
     ['write', 'queue', 'another'],
     ['write', 'topic', 'users.ann.inbox'],
   ])('may not %s %s %s', async (right, ...place) => {

@@ -82,7 +82,9 @@ describe('the health of a running bridge', () => {
     expect(connections.every(({ state }) => state === 'up')).toBe(true);
     expect(routes.map(({ name, state }) => `${name} ${state}`)).toEqual([
       'room-to-jms running',
+      'room-commands running',
       'jms-to-room running',
+      'answers-to-room running',
     ]);
     expect(text).not.toContain(broker.accounts.bridge.password);
     expect(bridge.output).not.toContain(broker.accounts.bridge.password);

@@ -297,7 +297,9 @@ describe('the chat mapping that ships', () => {
     expect(heard.filter((text) => text === line)).toHaveLength(60);
     expect(bridge.status().routes.map(({ name, deadLettered }) => [name, deadLettered])).toEqual([
       ['room-to-jms', 0],
+      ['room-commands', 0],
       ['jms-to-room', 0],
+      ['answers-to-room', 0],
     ]);
     const archived = (await read(classic, 'chat-archive')).filter(
       ({ properties }) => properties.get('room') === room,

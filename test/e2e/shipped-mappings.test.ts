@@ -176,6 +176,35 @@ describe('artemis.yaml', () => {
     });
     expect(String(await heard.first)).toBe('the kitchen is open');
   });
+
+  it.each([
+    ['qpid', 'amqp'],
+    ['openwire', 'openwire'],
+  ] as const)(
+    'brings a command to a Java service (%s), and its answer into the room',
+    async (client, port) => {
+      await start('artemis.yaml', brokerEnvironment(artemis, 'ARTEMIS'));
+      const service = await javaServe({
+        client,
+        queue: 'chat-commands',
+        url: `${port === 'amqp' ? 'amqp' : 'tcp'}://${artemis.host}:${artemis.ports[port]}`,
+        account: artemis.accounts.bob,
+      });
+      await service.ready;
+      const member = await join(artemis);
+      const answer = await member.listen('chat/kitchen/messages', (payload) =>
+        payload.toString().startsWith('re: '),
+      );
+      const asked = chatMessage('ann', '/time');
+      await member.publish('chat/kitchen/messages', asked);
+      expect(String(await answer.first)).toBe(`re: ${asked}`);
+      const [request] = await service.messages;
+      expect(request).toMatchObject({
+        JMSCorrelationID: 'kitchen',
+        properties: { command: { value: '/time' } },
+      });
+    },
+  );
 });
 
 describe('mosquitto-to-activemq.yaml', () => {

@@ -21,6 +21,8 @@ export interface ChildOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly onLine?: (line: string) => void;
+  /** A shell with what it starts: `stop` ends all of it, as Ctrl-C in a terminal does. */
+  readonly terminal?: boolean;
 }
 
 const KEPT = 64 * 1024;
@@ -31,6 +33,7 @@ export function startChild(command: string, args: readonly string[], options: Ch
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: { ...process.env, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
+    detached: options.terminal === true,
   });
   let stdout = '';
   let stderr = '';
@@ -81,10 +84,16 @@ export function startChild(command: string, args: readonly string[], options: Ch
       });
     },
     async stop() {
-      child.kill();
+      if (options.terminal === true) interruptGroup(child);
+      else child.kill();
       await ended;
     },
   };
+}
+
+/** Does nothing when all of the group has ended by itself. */
+function interruptGroup({ pid, exitCode, signalCode }: ChildProcess): void {
+  if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGINT');
 }
 
 function eachLine(stream: NodeJS.ReadableStream, take: (line: string) => void): void {

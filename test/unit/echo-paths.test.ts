@@ -36,7 +36,10 @@ const BACK = '  back: { from: { broker: b, mqtt: "chat/{room}" }, to: { broker: 
 
 describe('where the mark of hops gets lost on its way back into the bridge', () => {
   it('is the room that the chat mapping says things in', async () => {
-    expect(await pathsIn(CHAT_MAPPING)).toEqual({ 'jms-to-room': [['room-to-jms']] });
+    expect(await pathsIn(CHAT_MAPPING)).toEqual({
+      'jms-to-room': [['rooms']],
+      'answers-to-room': [['rooms']],
+    });
   });
 
   it.each([

@@ -35,6 +35,18 @@ describe('the topology of a mapping file', () => {
           to: [{ ...end, protocol: 'stomp', kind: 'mqtt', name: 'chat/{properties.room}/messages' }],
           deadLetter,
         },
+        {
+          name: 'room-commands',
+          from: { ...end, protocol: 'mqtt', kind: 'mqtt', name: 'chat/{room}/messages' },
+          to: [{ ...end, protocol: 'stomp', kind: 'queue', name: 'chat-commands' }],
+          deadLetter,
+        },
+        {
+          name: 'answers-to-room',
+          from: { ...end, protocol: 'amqp', kind: 'queue', name: 'chat-answers' },
+          to: [{ ...end, protocol: 'stomp', kind: 'mqtt', name: 'chat/{message.correlationId}/messages' }],
+          deadLetter,
+        },
       ],
     });
   });

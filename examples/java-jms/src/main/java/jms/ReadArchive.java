@@ -7,18 +7,11 @@ import jakarta.jms.Message;
 import jakarta.jms.MessageConsumer;
 import jakarta.jms.Session;
 import jakarta.jms.TextMessage;
-import java.io.FileDescriptor;
-import java.io.FileOutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import org.apache.activemq.ActiveMQConnectionFactory;
 
 /** Takes every chat message off the queue {@code chat-archive} and prints it, until interrupted. */
 public final class ReadArchive {
-  private static final PrintStream OUT =
-      new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
-
   private ReadArchive() {}
 
   public static void main(String[] args) {
@@ -27,7 +20,7 @@ public final class ReadArchive {
     try {
       read(wanted);
     } catch (JMSException failure) {
-      System.err.println("The archive cannot be read: " + failure.getMessage());
+      Terminal.complain("The archive cannot be read: " + failure.getMessage());
       System.exit(1);
     }
   }
@@ -47,16 +40,14 @@ public final class ReadArchive {
     }
   }
 
-  /** One line a message; other people's text must not move the cursor of this terminal. */
   private static void print(Message message) throws JMSException {
-    String line =
+    Terminal.say(
         "%s room=%s sender=%s %s"
             .formatted(
                 Instant.ofEpochMilli(message.getJMSTimestamp()),
                 message.getStringProperty("room"),
                 message.getStringProperty("sender"),
-                body(message));
-    OUT.println(line.replaceAll("\\p{Cntrl}", "\uFFFD"));
+                body(message)));
   }
 
   private static String body(Message message) throws JMSException {
