@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { BrokerConfig, Config } from '../config/config.js';
 import type { Connection, Delivery, Sink } from '../connectors/connector.js';
 import { Supervisor } from '../connectors/supervisor.js';
@@ -32,6 +33,8 @@ const ROOMS_QUEUE = 'chat-rooms';
 const WINDOW = 500;
 /** Milliseconds until a send without an answer has failed. */
 const SEND_TIMEOUT = 10_000;
+/** Milliseconds that a stop waits for what is being kept. */
+const STOP_WAIT = 2_000;
 /** Milliseconds that a new room waits for a connection that is not there: a broker's restart takes longer. */
 const CONNECTION_WAIT = 5_000;
 
@@ -65,6 +68,8 @@ class Directory implements RoomDirectory {
   readonly #listener: Supervisor;
   readonly #stop = new AbortController();
   #sink: Sink | undefined;
+  /** Descriptions of members that are on their way to the queue. At most as many as were granted. */
+  readonly #keeping = new Set<Promise<void>>();
   /** Called when there is a sink again. */
   readonly #waiting = new Set<() => void>();
   #toldFull = false;
@@ -102,9 +107,13 @@ class Directory implements RoomDirectory {
     this.#writer.start();
   }
 
+  /** What is listed already is kept before, unless that takes too long: nobody would announce it again. */
   async stop(): Promise<void> {
     this.#stop.abort();
-    await Promise.all([this.#writer.stop(), this.#listener.stop()]);
+    for (const wake of this.#waiting) wake();
+    await this.#listener.stop();
+    await Promise.race([Promise.allSettled(this.#keeping), delay(STOP_WAIT, undefined, { ref: false })]);
+    await this.#writer.stop();
   }
 
   async create({ name, createdBy }: Pick<RoomAbout, 'name' | 'createdBy'>): Promise<RoomAbout> {
@@ -184,13 +193,17 @@ class Directory implements RoomDirectory {
     const about = parseAbout(body);
     if (about === undefined || about.id !== roomOfTopic(address.name) || !this.#remember(about))
       return delivery.settle('accepted');
+    const keeping = this.#keep(about);
+    this.#keeping.add(keeping);
     try {
-      await this.#keep(about);
+      await keeping;
     } catch (error) {
       const { code, message } = asBridgeError(error, 'connection-lost');
       this.#log.warn('rooms.not-kept', { room: about.id, code, reason: message });
       // It is heard again with the next connection.
       this.#rooms.delete(about.id);
+    } finally {
+      this.#keeping.delete(keeping);
     }
     delivery.settle('accepted');
   }
