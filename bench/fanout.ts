@@ -10,7 +10,7 @@ import { eventually } from '../test/support/eventually.js';
 import { machine, printTable } from './report.js';
 
 /**
- * `npm run bench:fanout -- --clients 500 --rooms 50 --rate 1000 --seconds 30`: that many MQTT clients over WebSocket, as browsers are,
+ * `npm run bench:fanout -- --clients 500 --rooms 50 --rate 1000 --seconds 30 --over ws`: that many MQTT clients over WebSocket, as browsers are,
  * each in one room, and so many messages a second from all of them; first on the broker alone, then with the bridge and
  * mappings/chat.yaml beside it. Time from publish to each member.
  */
@@ -20,12 +20,15 @@ const { values } = parseArgs({
     rooms: { type: 'string', default: '50' },
     rate: { type: 'string', default: '1000' },
     seconds: { type: 'string', default: '30' },
+    over: { type: 'string', default: 'ws' },
   },
 });
 const CLIENTS = Number(values.clients);
 const ROOMS = Number(values.rooms);
 const RATE = Number(values.rate);
 const SECONDS = Number(values.seconds);
+/** `ws`, as browsers connect, or `tcp`. */
+const OVER = values.over;
 const MEMBERS = CLIENTS / ROOMS;
 /** Messages between two looks at the clock. */
 const BEAT_MS = 10;
@@ -44,7 +47,11 @@ interface Outcome {
 const topicOf = (room: number) => `chat/fanout${room}/messages`;
 
 async function join(broker: TestBroker, index: number): Promise<MqttClient> {
-  const client = await mqtt.connectAsync(`ws://${broker.host}:${broker.ports.ws}/mqtt`, {
+  const url =
+    OVER === 'tcp'
+      ? `mqtt://${broker.host}:${broker.ports.mqtt}`
+      : `ws://${broker.host}:${broker.ports.ws}/mqtt`;
+  const client = await mqtt.connectAsync(url, {
     ...broker.accounts.ann,
     clientId: `fanout-${process.pid}-${index}`,
     reconnectPeriod: 0,
@@ -161,13 +168,14 @@ for (const beside of ['broker alone', 'with the bridge'] as const) {
   }
 }
 printTable(
-  `${CLIENTS} MQTT clients over WebSocket in ${ROOMS} rooms, ${RATE} msg/s for ${SECONDS} s: ms from publish to each member`,
+  `${CLIENTS} MQTT clients over ${OVER} in ${ROOMS} rooms, ${RATE} msg/s for ${SECONDS} s: ms from publish to each member`,
   [['', 'p50', 'p99', 'longest', 'lost', 'twice', 'out of order', 'delivered to JMS'], ...rows],
 );
 console.log(
   JSON.stringify({
     machine: machine(),
     date: new Date().toISOString(),
+    over: OVER,
     clients: CLIENTS,
     rooms: ROOMS,
     rate: RATE,
