@@ -68,8 +68,13 @@ routes:
       bridge = await startBridgeOn(mapping(id, `{ queue: ${id}.out }`), broker);
       for (let cut = 1; cut <= CUTS; cut++) {
         await eventually(() => (status()?.received ?? 0) >= (cut * MESSAGES) / (CUTS + 2));
-        proxy.hang(direction);
-        await eventually(() => (status()?.inFlight ?? 0) > 0);
+        // Until the bridge has sent what gets no further; or the broker has committed, and its answer gets no further.
+        await eventually(() => {
+          proxy.hang(direction);
+          const isUnderWay = (status()?.inFlight ?? 0) > 0;
+          if (!isUnderWay && direction === 'toBridge') proxy.heal();
+          return direction === 'toBridge' ? proxy.holds(direction, 'RECEIPT') : isUnderWay;
+        });
         proxy.cut();
         proxy.heal();
       }

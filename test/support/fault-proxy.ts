@@ -18,6 +18,8 @@ export interface FaultProxy {
   cutAfter(direction: Direction, bytes: number): Promise<void>;
   /** No byte and no end goes by any more, on new connections either: in one direction, or in both. */
   hang(direction?: Direction): void;
+  /** Whether something with this text waits in that direction, because it hangs. */
+  holds(direction: Direction, text: string): boolean;
   /** The end of that direction on each connection: a FIN behind what is under way. The other direction goes on. */
   halfClose(direction: Direction): void;
   /** Each byte takes that many milliseconds more, in each direction. */
@@ -96,6 +98,7 @@ export async function startFaultProxy(target: number, tap: Tap = () => {}): Prom
       for (const each of direction === undefined ? BOTH : [direction]) weather.hung.add(each);
       forEach((link) => link.changed());
     },
+    holds: (direction, text) => [...links].some((link) => link.holds(direction, text)),
     halfClose: (direction) => forEach((link) => link.halfClose(direction)),
     delay(ms) {
       weather.delay = ms;
@@ -163,6 +166,10 @@ class Link {
     for (const pipe of Object.values(this.#pipes)) pipe.pump();
   }
 
+  holds(direction: Direction, text: string): boolean {
+    return this.#pipes[direction].holds(text);
+  }
+
   halfClose(direction: Direction): void {
     this.#pipes[direction].finish();
   }
@@ -199,6 +206,10 @@ class Pipe {
     from.on('data', (bytes) => this.#hold(bytes));
     from.on('end', () => this.#hold('end'));
     to.on('drain', () => this.pump());
+  }
+
+  holds(text: string): boolean {
+    return this.#held.some(({ bytes }) => bytes !== 'end' && bytes.includes(text));
   }
 
   finish(): void {
