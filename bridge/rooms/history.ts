@@ -13,7 +13,7 @@ export interface RoomHistory {
   stop(): Promise<void>;
   /**
    * The last messages of a room, oldest first.
-   * @throws BridgeError when the broker cannot be reached or does not let the bridge read the queue
+   * @throws BridgeError when the broker cannot be reached or does not let the bridge read the queue; limit-exceeded when too many ask at once
    */
   last(room: string, count: number): Promise<HistoryMessage[]>;
 }
@@ -34,6 +34,8 @@ const PAGE = 400;
 const MAX_COUNTED = 2_000;
 /** Rooms that are read at a time; further callers wait. */
 const AT_A_TIME = 8;
+/** Callers that are being served or wait: each new room costs the broker a queue. */
+const MOST_CALLERS = 100;
 
 /** True when a rule of the file keeps a history on this broker, and the bridge can look at a queue there. */
 export function keepsHistory(config: Config, broker: BrokerConfig): boolean {
@@ -66,6 +68,7 @@ class History implements RoomHistory {
   /** One thing at a time a room: what is looked at must not be cut meanwhile. */
   readonly #working = new Map<string, Promise<unknown>>();
   #busy = 0;
+  #callers = 0;
   readonly #waiting: (() => void)[] = [];
 
   constructor(broker: BrokerConfig, log: Log) {
@@ -105,11 +108,16 @@ class History implements RoomHistory {
     await Promise.all([this.#reader.stop(), this.#listener.stop()]);
   }
 
-  last(room: string, count: number): Promise<HistoryMessage[]> {
-    return this.#alone(room, async () => {
-      const all = await this.#cut(room);
+  async last(room: string, count: number): Promise<HistoryMessage[]> {
+    if (this.#callers >= MOST_CALLERS)
+      throw new BridgeError('limit-exceeded', `${MOST_CALLERS} others ask at the same time; try again`);
+    this.#callers++;
+    try {
+      const all = await this.#alone(room, () => this.#cut(room));
       return all.slice(-Math.min(count, HISTORY)).flatMap(({ body }) => parseHistoryMessage(body) ?? []);
-    });
+    } finally {
+      this.#callers--;
+    }
   }
 
   /** Counts what is said, so that no queue grows long although nobody asks for it. */

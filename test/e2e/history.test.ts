@@ -140,6 +140,20 @@ describe('what was said last in a room, on ActiveMQ Classic', () => {
     expect(await textsOf(history, room)).toEqual(['said']);
   });
 
+  it('answers a hundred at a time, and the others with what to do', async () => {
+    const history = startHistory();
+    const rooms = Array.from({ length: 120 }, () => uniqueName('room'));
+    await eventually(async () => (await history.last('lobby', 1)).length === 0);
+    const answers = await Promise.allSettled(rooms.map((room) => history.last(room, 1)));
+    const refused = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason] : []));
+    expect(refused).toHaveLength(20);
+    expect(refused[0]).toMatchObject({
+      code: 'limit-exceeded',
+      message: '100 others ask at the same time; try again',
+    });
+    expect(await history.last('lobby', 1)).toEqual([]);
+  });
+
   it('says why when the broker cannot be reached', async () => {
     const endpoints = new Map(place.endpoints).set('amqp', [{ host: '127.0.0.1', port: 1 }]);
     const history = createRoomHistory({ ...place, endpoints }, silentLog);
