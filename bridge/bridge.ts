@@ -10,6 +10,7 @@ import { BridgeError } from './errors.js';
 import { EchoLedger, EchoReader } from './flow/echo-ledger.js';
 import { Flow, type FlowRoute } from './flow/flow.js';
 import { Lanes } from './flow/lanes.js';
+import { RouteRecord } from './flow/route-record.js';
 import type { Tails } from './flow/tails.js';
 import type { Log } from './observability/log.js';
 import {
@@ -122,18 +123,18 @@ export function createBridge(config: Config, log: Log, tails?: Tails): Bridge {
       const flows = [...sessions.values()].map(({ flow }) => flow);
       const connections = flows.flatMap((flow) => flow.connections());
       const routes = flows.flatMap((flow) => flow.routes());
-      const birds = canaries.status();
+      const canaryStates = canaries.status();
       const ready =
         connections.every((connection) => connection.state === 'up') &&
         routes.every((route) => route.state === 'running') &&
-        birds.every((canary) => canary.state !== 'late');
+        canaryStates.every((canary) => canary.state !== 'late');
       if (state === 'starting' && ready) state = 'running';
       return {
         ready: ready && state === 'running',
         state,
         startedAt,
         connections,
-        ...(birds.length === 0 ? {} : { canaries: birds }),
+        ...(canaryStates.length === 0 ? {} : { canaries: canaryStates }),
         routes: [...routes, ...rules.routes.filter(({ enabled }) => !enabled).map(disabledStatus)],
       };
     },
@@ -228,19 +229,5 @@ function createFlow(name: string, routes: SessionRoutes, context: SessionContext
 }
 
 function disabledStatus({ name }: RouteConfig): RouteStatus {
-  return {
-    name,
-    state: 'disabled',
-    received: 0,
-    delivered: 0,
-    filtered: 0,
-    duplicates: 0,
-    lost: 0,
-    expired: 0,
-    retried: 0,
-    deadLettered: 0,
-    deadLetterReasons: {},
-    inFlight: 0,
-    oldestInFlightSeconds: 0,
-  };
+  return { name, state: 'disabled', ...new RouteRecord().status() };
 }

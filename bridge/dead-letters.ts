@@ -7,6 +7,7 @@ import { type DeadLetter, readDeadLetter } from './flow/dead-letter.js';
 import { isRequestRoute } from './flow/exchange.js';
 import { plannerOf } from './flow/plan.js';
 import type { AddressPattern } from './message/address.js';
+import { beginningOf } from './message/beginning.js';
 import type { OutboundMessage } from './message/message.js';
 import { RouteTable } from './routing/route-table.js';
 import { brokerNamed, destinationName, duplicateNamespace } from './sessions.js';
@@ -108,9 +109,7 @@ export interface DeadLetterGlimpse extends Omit<DeadLetter, 'original'> {
 export function glimpseOf({ original, ...letter }: DeadLetter): DeadLetterGlimpse {
   const body = original?.body;
   if (typeof body !== 'string' && !Buffer.isBuffer(body)) return letter;
-  const bytes = typeof body === 'string' ? Buffer.from(body.slice(0, SHOWN)) : body;
-  // Streaming: a character that the cut goes through is left out.
-  return { ...letter, body: new TextDecoder().decode(bytes.subarray(0, SHOWN), { stream: true }) };
+  return { ...letter, body: beginningOf(body, SHOWN) };
 }
 
 /** A look at the dead-letter queues, those that can be looked at now. */

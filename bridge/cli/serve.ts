@@ -1,3 +1,4 @@
+import { atMost } from '../at-most.js';
 import { type Bridge, createBridge } from '../bridge.js';
 import type { Config } from '../config/config.js';
 import { deadLetterVerbs } from '../dead-letters.js';
@@ -91,17 +92,4 @@ function dashboardOf(bridge: Bridge, problems: RecentProblems, tails: Tails | un
     deadLetters: deadLetterVerbs(() => bridge.rules()),
     ...(tails === undefined ? {} : { tail: (route) => tails.read(route) }),
   };
-}
-
-/** Resolves with the work or after so many milliseconds, whichever is first; true if the work was done. */
-export async function atMost(ms: number, work: Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  try {
-    return await Promise.race([work.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
+import { atMost } from '../at-most.js';
 import { BridgeError } from '../errors.js';
 import { type Account, bridgeLogin, readAccounts } from '../launch/accounts.js';
 import { brokerAnswers, foundBroker, type LaunchedBroker, launchBroker } from '../launch/broker.js';
@@ -20,7 +21,7 @@ import { summaryLines } from '../launch/summary.js';
 import type { Log } from '../observability/log.js';
 import { type Context, EXIT, type ExitCode, stopped } from './context.js';
 import { loadMapping } from './mapping.js';
-import { atMost, type Serving, serve } from './serve.js';
+import { type Serving, serve } from './serve.js';
 
 export interface UpOptions {
   readonly data?: string;

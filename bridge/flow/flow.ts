@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
+import { atMost } from '../at-most.js';
 import type {
   Connect,
   Connection,
@@ -157,13 +157,7 @@ export class Flow {
     this.#stopping = true;
     clearTimeout(this.#idleTimer);
     for (const worker of this.#workers) worker.stop();
-    const drained = this.#drain();
-    const timeout = new AbortController();
-    await Promise.race([
-      drained,
-      delay(deadline, undefined, { signal: timeout.signal }).catch(() => undefined),
-    ]);
-    timeout.abort();
+    await atMost(deadline, this.#drain());
     await Promise.all(this.#options.lanes.map((lanes) => lanes.stop()));
     await this.#supervisor.stop();
   }

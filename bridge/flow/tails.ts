@@ -1,3 +1,4 @@
+import { beginningOf } from '../message/beginning.js';
 import type { Message } from '../message/message.js';
 import { bodySize } from './mapping.js';
 
@@ -71,19 +72,11 @@ export class Tails {
 
 function glimpse(message: Message, number: number): Glimpse {
   const { address, body } = message;
-  const bytes =
-    typeof body === 'string'
-      ? Buffer.from(body.slice(0, LONGEST_TEXT))
-      : Buffer.isBuffer(body)
-        ? body
-        : body.bytes;
-  // Streaming: a character that the cut goes through is left out.
-  const text = new TextDecoder().decode(bytes.subarray(0, LONGEST_TEXT), { stream: true });
   return {
     number,
     at: new Date().toISOString(),
     address: `${address.kind} ${address.name.slice(0, LONGEST_NAME)}`,
     bytes: bodySize(message),
-    text,
+    text: beginningOf(typeof body === 'string' || Buffer.isBuffer(body) ? body : body.bytes, LONGEST_TEXT),
   };
 }

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { atMost } from '../at-most.js';
 import type { BrokerConfig, Config } from '../config/config.js';
 import type { Connection, Delivery, Sink } from '../connectors/connector.js';
 import { Supervisor } from '../connectors/supervisor.js';
@@ -77,12 +77,12 @@ class Directory implements RoomDirectory {
   constructor(broker: BrokerConfig, log: Log) {
     this.#broker = broker;
     this.#log = log;
-    // With a colon, which no name of a route or connection has: theirs make client ids too.
     const { endpoints, clientId } = broker;
     const isClassic = broker.type === 'activemq';
     this.#keeps = isClassic && endpoints.has('amqp') && endpoints.has('stomp');
     // As for routes: over MQTT, Classic acknowledges and throws away what the account may not publish.
     const via = isClassic && endpoints.has('stomp') ? 'stomp' : 'mqtt';
+    // A colon in the client ids: no name of a route or connection has one, and theirs make client ids too.
     this.#writer = new Supervisor({
       name: 'rooms, writing',
       endpoint: endpointOf(broker, via, { clientId: `${clientId}:rooms:${via}`, cleanSession: true }),
@@ -112,7 +112,7 @@ class Directory implements RoomDirectory {
     this.#stop.abort();
     for (const wake of this.#waiting) wake();
     await this.#listener.stop();
-    await Promise.race([Promise.allSettled(this.#keeping), delay(STOP_WAIT, undefined, { ref: false })]);
+    await atMost(STOP_WAIT, Promise.allSettled(this.#keeping));
     await this.#writer.stop();
   }
 
@@ -229,7 +229,7 @@ class Directory implements RoomDirectory {
   }
 
   async #send(outbound: OutboundMessage): Promise<void> {
-    if (this.#sink === undefined) await this.#connected();
+    if (this.#sink === undefined && !this.#stop.signal.aborted) await this.#connected();
     if (this.#sink === undefined) {
       const { reason } = this.#writer.status();
       throw new BridgeError(

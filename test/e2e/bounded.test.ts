@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { RouteStatus } from '../../bridge/status.js';
 import { startBridgeOn, type TestBridge } from '../support/bridge.js';
+import { smallQueue } from '../support/brokers/small-queue.js';
 import { startArtemis, startClassic, type TestBroker } from '../support/brokers.js';
 import { type ChatMember, joinChat } from '../support/chat-member.js';
 import { destinationsOf } from '../support/destinations.js';
@@ -8,22 +9,6 @@ import { eventually } from '../support/eventually.js';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import { javaReceive } from '../support/java.js';
 import { uniqueName } from '../support/names.js';
-
-/** One destination that is soon full, and says no; the others have room. */
-const SMALL = {
-  activemq: (xml: string) =>
-    xml
-      .replace('sendFailIfNoSpaceAfterTimeout="5000"', 'sendFailIfNoSpaceAfterTimeout="1000"')
-      .replace(
-        '<policyEntries>',
-        '<policyEntries><policyEntry queue="*.full" producerFlowControl="true" memoryLimit="100kb"><pendingQueuePolicy><vmQueueCursor/></pendingQueuePolicy></policyEntry>',
-      ),
-  artemis: (xml: string) =>
-    xml.replace(
-      '<address-settings>',
-      '<address-settings><address-setting match="*.full"><max-size-bytes>100000</max-size-bytes><address-full-policy>FAIL</address-full-policy></address-setting>',
-    ),
-};
 
 /** The frame type `attach` of AMQP 1.0 (Transport, 2.7.3) as a descriptor: one comes for each link. */
 const ATTACH = Buffer.from([0x00, 0x53, 0x12]);
@@ -39,7 +24,7 @@ describe.each([
   let links = 0;
 
   beforeAll(async () => {
-    broker = await start({ edit: SMALL[type] });
+    broker = await start({ edit: smallQueue[type]('full', 100_000) });
     proxy = await startFaultProxy(broker.ports.amqp ?? 0, (_connection, bytes) => {
       for (let at = bytes.indexOf(ATTACH); at >= 0; at = bytes.indexOf(ATTACH, at + 1)) links++;
     });

@@ -9,6 +9,7 @@ import { startBridgeOn, type TestBridge } from '../support/bridge.js';
 import { startArtemis, startClassic, type TestBroker } from '../support/brokers.js';
 import { destinationsOf } from '../support/destinations.js';
 import { eventually } from '../support/eventually.js';
+import { oneBroker } from '../support/mapping.js';
 import { uniqueName } from '../support/names.js';
 
 const PROTOCOLS = ['mqtt', 'amqp', 'stomp'] as const;
@@ -29,19 +30,7 @@ describe.each([
 
   async function startWith(clientId: string, more = ''): Promise<TestBridge> {
     const bridge = await startBridgeOn(
-      `
-version: 1
-brokers:
-  mq:
-    type: ${type}
-    mqtt: mqtt://127.0.0.1:\${ACTIVEMQ_MQTT_PORT}
-    amqp: amqp://127.0.0.1:\${ACTIVEMQ_AMQP_PORT}
-    stomp: stomp://127.0.0.1:\${ACTIVEMQ_STOMP_PORT}
-    username: \${ACTIVEMQ_USERNAME}
-    password: \${ACTIVEMQ_PASSWORD}
-    clientId: ${clientId}
-    lanes: 1
-    canary: { every: 1s }
+      `${oneBroker(type, { clientId, lanes: 1, canary: '{ every: 1s }' })}
 routes:
   all:
     from: { mqtt: "in/{room}" }

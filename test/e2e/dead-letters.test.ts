@@ -10,6 +10,7 @@ import { brokerEnvironment, startBridge } from '../support/bridge.js';
 import { startArtemis, startClassic, type TestBroker } from '../support/brokers.js';
 import { joinChat } from '../support/chat-member.js';
 import { eventually } from '../support/eventually.js';
+import { oneBroker } from '../support/mapping.js';
 import { uniqueName } from '../support/names.js';
 import { CommandLine } from '../support/up.js';
 
@@ -32,16 +33,7 @@ describe.each([
     const file = join(folder, `${id}.yaml`);
     await writeFile(
       file,
-      `version: 1
-brokers:
-  mq:
-    type: ${type}
-    mqtt: mqtt://127.0.0.1:\${ACTIVEMQ_MQTT_PORT}
-    amqp: amqp://127.0.0.1:\${ACTIVEMQ_AMQP_PORT}
-    stomp: stomp://127.0.0.1:\${ACTIVEMQ_STOMP_PORT}
-    username: \${ACTIVEMQ_USERNAME}
-    password: \${ACTIVEMQ_PASSWORD}
-    clientId: ${id}
+      `${oneBroker(type, { clientId: id })}
 routes:
   carry:
     from: { mqtt: "test/${id}/{room}" }

@@ -3,6 +3,7 @@ import { startBridgeOn, type TestBridge } from '../support/bridge.js';
 import { startArtemis, startClassic, type TestBroker } from '../support/brokers.js';
 import { joinChat } from '../support/chat-member.js';
 import { eventually } from '../support/eventually.js';
+import { oneBroker } from '../support/mapping.js';
 
 describe.each([
   { type: 'activemq', start: startClassic },
@@ -13,17 +14,7 @@ describe.each([
   beforeAll(async () => {
     broker = await start({ writable: 'test', readable: 'test' });
     bridge = await startBridgeOn(
-      `
-version: 1
-brokers:
-  mq:
-    type: ${type}
-    mqtt: mqtt://127.0.0.1:\${ACTIVEMQ_MQTT_PORT}
-    amqp: amqp://127.0.0.1:\${ACTIVEMQ_AMQP_PORT}
-    stomp: stomp://127.0.0.1:\${ACTIVEMQ_STOMP_PORT}
-    username: \${ACTIVEMQ_USERNAME}
-    password: \${ACTIVEMQ_PASSWORD}
-    lanes: 1
+      `${oneBroker(type, { lanes: 1 })}
 routes:
   read-mqtt: { from: { mqtt: "secret/{x}" }, to: { queue: test.x }, deadLetter: test.dead }
   read-amqp: { from: { queue: secret.one, via: amqp }, to: { queue: test.x }, deadLetter: test.dead }

@@ -8,6 +8,7 @@ import { accountFor } from '../support/accounting.js';
 import { brokerEnvironment } from '../support/bridge.js';
 import { freePort, startClassic, type TestBroker } from '../support/brokers.js';
 import { eventually } from '../support/eventually.js';
+import { oneBroker } from '../support/mapping.js';
 import { uniqueName } from '../support/names.js';
 import { CommandLine } from '../support/up.js';
 
@@ -46,16 +47,7 @@ describe('a running bridge whose mapping file changes', () => {
   const write = (routes: string, port = Number(new URL(base).port)) =>
     writeFile(
       file,
-      `version: 1
-brokers:
-  mq:
-    type: activemq
-    mqtt: mqtt://127.0.0.1:\${ACTIVEMQ_MQTT_PORT}
-    amqp: amqp://127.0.0.1:\${ACTIVEMQ_AMQP_PORT}
-    stomp: stomp://127.0.0.1:\${ACTIVEMQ_STOMP_PORT}
-    username: \${ACTIVEMQ_USERNAME}
-    password: \${ACTIVEMQ_PASSWORD}
-    clientId: ${id}
+      `${oneBroker('activemq', { clientId: id })}
 http: { port: ${port} }
 routes:
 ${routes.replaceAll('ID', id)}`,

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { brokerEnvironment, startBridge, startBridgeOn, type TestBridge } from '../support/bridge.js';
 import { startArtemis, startClassic, startMosquitto, type TestBroker } from '../support/brokers.js';
 import { type JavaClient, javaRequest, javaServe } from '../support/java.js';
+import { oneBroker } from '../support/mapping.js';
 import { uniqueName } from '../support/names.js';
 
 const SIDES = [
@@ -49,16 +50,7 @@ describe.each(SIDES)('request and reply through $type, written via $via', ({ typ
 
   async function startOn(routes: string): Promise<void> {
     bridge = await startBridgeOn(
-      `version: 1
-brokers:
-  mq:
-    type: ${type}
-    mqtt: mqtt://127.0.0.1:\${ACTIVEMQ_MQTT_PORT}
-    amqp: amqp://127.0.0.1:\${ACTIVEMQ_AMQP_PORT}
-    stomp: stomp://127.0.0.1:\${ACTIVEMQ_STOMP_PORT}
-    username: \${ACTIVEMQ_USERNAME}
-    password: \${ACTIVEMQ_PASSWORD}
-    clientId: ${uniqueName('bridge')}
+      `${oneBroker(type, { clientId: uniqueName('bridge') })}
 routes:
 ${routes}`,
       broker,

@@ -16,8 +16,11 @@ export type Fault = (run: Run) => Promise<number>;
  */
 const TWICE = 2 * IN_FLIGHT;
 
-/** Milliseconds after which a bridge cannot have noticed that its broker is silent: four times `IDLE_TIMEOUT` of bridge.ts. */
+/** Milliseconds after which a bridge cannot have noticed that its broker is silent: eight times `IDLE_TIMEOUT` of endpoints.ts. */
 const SILENCE = 120_000;
+
+/** Milliseconds after which a destination cannot have got full, and been tried again some times. */
+const UNTIL_FULL = 120_000;
 
 /** A broker that ends may forget acknowledgements that it has read, beside what was in flight (seen with Artemis 2.40.0). */
 const BROKER_GONE = 3 * TWICE;
@@ -156,7 +159,7 @@ const neverAck: Fault = async (run) => {
 
 const full: Fault = async (run) => {
   // Nobody reads yet. Each wait is longer than the one before: twenty tries are enough to see that it goes on trying.
-  await eventually(async () => ((await run.health()).routes[0]?.retried ?? 0) > 20, SILENCE);
+  await eventually(async () => ((await run.health()).routes[0]?.retried ?? 0) > 20, UNTIL_FULL);
   const { delivered } = (await run.health()).routes[0] ?? {};
   if ((delivered ?? 0) >= run.count) throw new Error('the queue was not full');
   return Number.POSITIVE_INFINITY;

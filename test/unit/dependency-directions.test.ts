@@ -83,6 +83,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'status.ts',
   ],
   'errors.ts': [],
+  'at-most.ts': [],
   'secret.ts': [],
   'status.ts': ['connectors/connector.ts', 'message/address.ts', 'errors.ts'],
   'topology.ts': [
@@ -95,6 +96,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'status.ts',
   ],
   cli: [
+    'at-most.ts',
     'bridge.ts',
     'dead-letters.ts',
     'topology.ts',
@@ -119,6 +121,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   routing: ['message', 'errors.ts'],
   message: ['routing', 'errors.ts'],
   flow: [
+    'at-most.ts',
     'config/client-ids.ts',
     'config/config.ts',
     'connectors/connector.ts',
@@ -169,6 +172,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'errors.ts',
   ],
   rooms: [
+    'at-most.ts',
     'config/config.ts',
     'connectors/connector.ts',
     'connectors/supervisor.ts',
