@@ -304,6 +304,7 @@ describe('the examples, on the broker and the mapping file that ship', () => {
     await bob.publish(topic, '{no chat message}');
     await ann.line('not a chat message');
     await bob.publish(topic, chatMessage('bob', 'good\u001b[2J morning'));
+    await ann.line('morning');
     ann.process.stdin?.end('bye\n');
     expect(await ann.ended).toMatchObject({ code: 0, stdout: 'bob: good\uFFFD[2J morning\n' });
 
