@@ -1,4 +1,5 @@
 import { connectAmqp } from '../../bridge/connectors/amqp/connect.js';
+import type { Protocol } from '../../bridge/connectors/connector.js';
 import type { ConnectionStatus } from '../../bridge/status.js';
 import { eventually } from '../support/eventually.js';
 import { endpointAs } from './endpoint.js';
@@ -75,17 +76,20 @@ const cutInAFrame: Fault = async (run) => {
 
 const isDown = ({ state }: ConnectionStatus) => state !== 'up';
 
+/** The sinks first: a source whose messages cannot go anywhere reads nothing, and does not hear that nothing comes. */
 const hang: Fault = async (run) => {
   await run.delivers(500, 3_000);
   for (const proxy of run.proxies) proxy.hang();
-  // Each one by itself: that of the source and every lane.
   const seen = new Set<string>();
-  await eventually(async () => {
+  const allSeen = async (protocol: Protocol) => {
     const { connections } = await run.health();
     for (const { name } of connections.filter(isDown)) seen.add(name);
-    return seen.size === connections.length;
-  }, SILENCE);
-  for (const proxy of run.proxies) proxy.heal();
+    return connections.every((connection) => connection.protocol !== protocol || seen.has(connection.name));
+  };
+  await eventually(() => allSeen(run.to), SILENCE);
+  run.sink.heal();
+  await eventually(() => allSeen(run.from), SILENCE);
+  run.source.heal();
   await run.ready();
   return TWICE;
 };
