@@ -5,12 +5,19 @@ import { fingerprint } from '../config/fingerprint.js';
 import { type Diagnostic, formatDiagnostic, loadConfig } from '../config/load.js';
 import { asBridgeError } from '../errors.js';
 import type { Log } from '../observability/log.js';
+import type { ChatRooms } from '../rooms/chat-rooms.js';
 import type { ReloadOutcome } from '../status.js';
 
 /** Where the rules of a running bridge stand. */
 export interface MappingSource {
   readonly file: string;
   readonly env: NodeJS.ProcessEnv;
+}
+
+/** What goes over to new rules, the rooms after the bridge. */
+export interface Reloadable {
+  readonly bridge: Pick<Bridge, 'reload'>;
+  readonly rooms: Pick<ChatRooms, 'update'>;
 }
 
 export interface Reloader {
@@ -27,15 +34,20 @@ const DRAIN = 8_000;
 const POLL = 500;
 
 /** Keeps a running bridge at what its mapping file says, from the first change of the file on. */
-export function createReloader(source: MappingSource, bridge: Bridge, started: Config, log: Log): Reloader {
+export function createReloader(
+  source: MappingSource,
+  running: Reloadable,
+  started: Config,
+  log: Log,
+): Reloader {
   const { file } = source;
   let last: ReloadOutcome | undefined;
   let queued: Promise<ReloadOutcome> | undefined;
-  let running: Promise<unknown> = Promise.resolve();
+  let turn: Promise<unknown> = Promise.resolve();
 
   const reload = async (cause: string): Promise<ReloadOutcome> => {
     queued = undefined;
-    last = await attempt(source, bridge, started, log);
+    last = await attempt(source, running, started, log);
     tell(last, file, cause, log);
     return last;
   };
@@ -43,8 +55,8 @@ export function createReloader(source: MappingSource, bridge: Bridge, started: C
   const reloader: Reloader = {
     // Who asks while another one waits for its turn gets that one's outcome: it will read the same file.
     reload(cause) {
-      queued ??= running.then(() => reload(cause));
-      running = queued;
+      queued ??= turn.then(() => reload(cause));
+      turn = queued;
       return queued;
     },
     get last() {
@@ -64,7 +76,7 @@ export function createReloader(source: MappingSource, bridge: Bridge, started: C
 
 async function attempt(
   { file, env }: MappingSource,
-  bridge: Bridge,
+  { bridge, rooms }: Reloadable,
   started: Config,
   log: Log,
 ): Promise<ReloadOutcome> {
@@ -75,6 +87,7 @@ async function attempt(
     if (!loaded.ok) return refused(loaded.diagnostics.map(line));
     for (const warning of loaded.warnings) log.warn('mapping.warning', { text: line(warning) });
     const changes = await bridge.reload(loaded.config, DRAIN);
+    await rooms.update(loaded.config);
     const httpDiffers = fingerprint(loaded.config.http) !== fingerprint(started.http);
     return { ok: true, at, changes, notes: httpDiffers ? ['"http" takes effect at the next start'] : [] };
   } catch (error) {

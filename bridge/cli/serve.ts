@@ -7,8 +7,7 @@ import type { Dashboard } from '../http/dashboard-api.js';
 import { type HttpServer, startHttp } from '../http/server.js';
 import type { Log } from '../observability/log.js';
 import { RecentProblems } from '../observability/recent-problems.js';
-import { createRoomDirectory, roomsBroker } from '../rooms/directory.js';
-import { createRoomHistory, keepsHistory } from '../rooms/history.js';
+import { ChatRooms } from '../rooms/chat-rooms.js';
 import type { BridgeStatus } from '../status.js';
 import { topologyOf } from '../topology.js';
 import { createReloader, type MappingSource, type Reloader } from './reload.js';
@@ -35,27 +34,19 @@ export async function serve(config: Config, source: MappingSource, processLog: L
   const log = problems.alsoFor(processLog);
   const tails = config.http.admin?.tail === true ? new Tails() : undefined;
   const bridge = createBridge(config, log, tails);
-  const reloader = createReloader(source, bridge, config, log);
+  const rooms = new ChatRooms(config, log);
+  const reloader = createReloader(source, { bridge, rooms }, config, log);
   const status = (): BridgeStatus => {
     const { last } = reloader;
     return { ...bridge.status(), ...(last === undefined ? {} : { lastReload: last }) };
   };
-  const chatBroker = roomsBroker(config);
-  const directory = chatBroker === undefined ? undefined : createRoomDirectory(chatBroker, log);
-  const history =
-    chatBroker !== undefined && keepsHistory(config, chatBroker)
-      ? createRoomHistory(chatBroker, log)
-      : undefined;
   let http: HttpServer;
   try {
     http = await startHttp({
       config: config.http,
       status,
       reload: () => reloader.reload('http'),
-      rooms: {
-        ...(directory === undefined ? {} : { directory }),
-        ...(history === undefined ? {} : { history }),
-      },
+      rooms,
       log,
       dashboard: dashboardOf(bridge, problems, tails),
     });
@@ -64,15 +55,14 @@ export async function serve(config: Config, source: MappingSource, processLog: L
     throw error;
   }
   bridge.start();
-  directory?.start();
-  history?.start();
+  rooms.start();
   return {
     httpPort: http.port,
     status,
     reload: (cause) => reloader.reload(cause),
     stop: async (deadlineMs) => {
       reloader.stop();
-      await Promise.all([bridge.stop(deadlineMs), directory?.stop(), history?.stop()]);
+      await Promise.all([bridge.stop(deadlineMs), rooms.stop()]);
       await atMost(HTTP_CLOSE, http.close());
     },
   };

@@ -6,17 +6,17 @@ import { HISTORY, type RoomHistory } from '../rooms/history.js';
 import { newRoomId } from '../rooms/room-id.js';
 import { localOnly, ownPageOnly } from './local-only.js';
 
-/** What a chat has; the mapping file decides. */
+/** What a chat has; the mapping file decides, and a reload may change it. */
 export interface Rooms {
-  readonly directory?: Pick<RoomDirectory, 'create' | 'list'>;
-  readonly history?: Pick<RoomHistory, 'last'>;
+  readonly directory?: Pick<RoomDirectory, 'create' | 'list'> | undefined;
+  readonly history?: Pick<RoomHistory, 'last'> | undefined;
 }
 
 /**
  * Makes and lists chat rooms. Whoever reaches this server may make one and learns its ID; the list of all IDs is for the bridge's own
  * machine. Without a directory (the mapping file sets no `http.chat`) a room is just an ID that nobody has yet.
  */
-export function roomsRouter({ directory, history }: Rooms): Router {
+export function roomsRouter(rooms: Rooms): Router {
   const router = Router();
   router.post('/', ownPageOnly, async (request, response) => {
     const wanted = readRoom(request.body);
@@ -24,6 +24,7 @@ export function roomsRouter({ directory, history }: Rooms): Router {
       response.status(400).json({ error: { code: 'bad-request', message: wanted } });
       return;
     }
+    const { directory } = rooms;
     if (directory === undefined) {
       response.status(201).json({ id: newRoomId() });
       return;
@@ -35,7 +36,7 @@ export function roomsRouter({ directory, history }: Rooms): Router {
     }
   });
   router.get('/', localOnly, (_request, response) => {
-    response.json(directory?.list() ?? []);
+    response.json(rooms.directory?.list() ?? []);
   });
   // Who knows the ID may read, as on the broker.
   router.get('/:id/messages', ownPageOnly, async (request, response) => {
@@ -47,7 +48,7 @@ export function roomsRouter({ directory, history }: Rooms): Router {
       return;
     }
     try {
-      response.json((await history?.last(id, last)) ?? []);
+      response.json((await rooms.history?.last(id, last)) ?? []);
     } catch (error) {
       unavailable(response, 'What was said before cannot be read', error);
     }

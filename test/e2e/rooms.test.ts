@@ -7,6 +7,7 @@ import type { BrokerConfig, Config } from '../../bridge/config/config.js';
 import { loadConfig } from '../../bridge/config/load.js';
 import { silentLog } from '../../bridge/observability/log.js';
 import type { RoomAbout } from '../../bridge/rooms/about.js';
+import { ChatRooms } from '../../bridge/rooms/chat-rooms.js';
 import { createRoomDirectory, type RoomDirectory, roomsBroker } from '../../bridge/rooms/directory.js';
 import { brokerEnvironment, CHAT_MAPPING } from '../support/bridge.js';
 import { startClassic, startMosquitto, type TestBroker } from '../support/brokers.js';
@@ -153,16 +154,19 @@ describe('rooms on Mosquitto', () => {
   });
   afterAll(() => mosquitto?.stop());
 
-  it('are kept by the broker itself', async () => {
-    const { host, ports, accounts } = mosquitto;
-    const { username, password } = accounts.bridge;
-    const text = `version: 1
+  const mappingWith = (password: string) => `version: 1
 brokers:
-  front: { type: mqtt, mqtt: "mqtt://${host}:${ports.mqtt}", username: ${username}, password: ${password} }
+  front:
+    type: mqtt
+    mqtt: mqtt://${mosquitto.host}:${mosquitto.ports.mqtt}
+    username: ${mosquitto.accounts.bridge.username}
+    password: ${password}
 routes: {}
 http: { chat: "ws://localhost:1" }
 `;
-    const broker = roomsBroker(await configOf(text));
+
+  it('are kept by the broker itself', async () => {
+    const broker = roomsBroker(await configOf(mappingWith(mosquitto.accounts.bridge.password)));
     if (broker === undefined) throw new Error('no broker for rooms');
     const about = await startDirectory(broker).create({ name: 'Front', createdBy: 'bob' });
     await Promise.all(directories.splice(0).map((directory) => directory.stop()));
@@ -171,5 +175,24 @@ http: { chat: "ws://localhost:1" }
     await eventually(() => second.list().length === 1);
     expect(second.list()).toEqual([about]);
     expect(await retainedAbout(mosquitto, about.id)).toEqual(about);
+  });
+
+  it('follow the rules to a new password', async () => {
+    const rooms = new ChatRooms(await configOf(mappingWith('wrong')), silentLog);
+    try {
+      rooms.start();
+      await expect(rooms.directory?.create({ name: 'Early', createdBy: '' })).rejects.toMatchObject({
+        code: 'authentication-failed',
+      });
+      const mended = await configOf(mappingWith(mosquitto.accounts.bridge.password));
+      await rooms.update(mended);
+      const about = await rooms.directory?.create({ name: 'Later', createdBy: '' });
+      await eventually(() => rooms.directory?.list().some(({ id }) => id === about?.id));
+      const { directory } = rooms;
+      await rooms.update(mended);
+      expect(rooms.directory).toBe(directory);
+    } finally {
+      await rooms.stop();
+    }
   });
 });

@@ -1,0 +1,74 @@
+import type { Config } from '../config/config.js';
+import { fingerprint } from '../config/fingerprint.js';
+import type { Log } from '../observability/log.js';
+import { createRoomDirectory, type RoomDirectory, roomsBroker } from './directory.js';
+import { createRoomHistory, keepsHistory, type RoomHistory } from './history.js';
+
+interface Running {
+  /** Of all that they are made of. */
+  readonly fingerprint: string;
+  readonly directory?: RoomDirectory;
+  readonly history?: RoomHistory;
+}
+
+/** The list of rooms and what was said last in them, on the broker that the rules name; follows the rules. */
+export class ChatRooms {
+  readonly #log: Log;
+  #running: Running;
+  #isStarted = false;
+  #changing: Promise<void> = Promise.resolve();
+
+  constructor(config: Config, log: Log) {
+    this.#log = log;
+    this.#running = runningOf(config, log);
+  }
+
+  /** Undefined where the rules have no chat. */
+  get directory(): RoomDirectory | undefined {
+    return this.#running.directory;
+  }
+
+  /** Undefined where no rule keeps what was said. */
+  get history(): RoomHistory | undefined {
+    return this.#running.history;
+  }
+
+  start(): void {
+    this.#isStarted = true;
+    this.#running.directory?.start();
+    this.#running.history?.start();
+  }
+
+  /** Goes over to what these rules ask for. Whoever makes a room meanwhile waits for the new connection. */
+  update(config: Config): Promise<void> {
+    this.#changing = this.#changing.then(() => this.#update(config));
+    return this.#changing;
+  }
+
+  async #update(config: Config): Promise<void> {
+    const before = this.#running;
+    const next = runningOf(config, this.#log);
+    if (!this.#isStarted || next.fingerprint === before.fingerprint) return;
+    this.#running = next;
+    // Of one client id a broker keeps one connection.
+    await Promise.all([before.directory?.stop(), before.history?.stop()]);
+    if (this.#isStarted) this.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStarted = false;
+    await this.#changing;
+    await Promise.all([this.#running.directory?.stop(), this.#running.history?.stop()]);
+  }
+}
+
+function runningOf(config: Config, log: Log): Running {
+  const broker = roomsBroker(config);
+  if (broker === undefined) return { fingerprint: fingerprint(undefined) };
+  const hasHistory = keepsHistory(config, broker);
+  return {
+    fingerprint: fingerprint({ ...broker, canary: undefined }, hasHistory),
+    directory: createRoomDirectory(broker, log),
+    ...(hasHistory ? { history: createRoomHistory(broker, log) } : {}),
+  };
+}
