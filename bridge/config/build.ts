@@ -1,5 +1,5 @@
 import type { Protocol, TlsOptions } from '../connectors/connector.js';
-import type { Address, AddressKind } from '../message/address.js';
+import { type Address, type AddressKind, renderPattern } from '../message/address.js';
 import { parseExpression } from '../routing/expression.js';
 import { parsePattern } from '../routing/pattern.js';
 import { parseTemplate, type Template } from '../routing/template.js';
@@ -126,12 +126,16 @@ function buildRoute(name: string, route: RouteInput, mapping: Mapping): RouteCon
 
 function buildFrom(from: FromInput, mapping: Mapping): FromConfig {
   const { kind, text, broker, via } = place('from', from, mapping);
-  const { qos, session, connection, share, selector, durable } = from;
+  const { qos, session, connection, share, selector } = from;
+  const pattern = parsePattern(kind, text);
+  const asJms = kind === 'mqtt' && via !== 'mqtt';
+  // Another filter is another subscription, so that what waits in the old one is not thrown away.
+  const durable = asJms ? renderPattern(pattern, { one: '+', rest: '#' }) : from.durable;
   return {
     kind,
     broker,
     via,
-    pattern: parsePattern(kind, text),
+    pattern,
     qos,
     session,
     ...optional('connection', connection),
@@ -193,7 +197,7 @@ function buildReplyTarget(target: ReplyTargetInput, asker: FromInput, mapping: M
   const broker = brokerOf(asker, Object.keys(mapping.brokers));
   const input = broker === undefined ? undefined : mapping.brokers[broker];
   const kind = address?.kind ?? target.temporary;
-  const via = kind && input && viaOf('to', target, kind, input.type, offersOf(input));
+  const via = kind && input && viaOf('to', target, kind, input, offersOf(input));
   if (broker === undefined || via === undefined)
     throw new Error('a reply target without an address, a broker or a protocol was let through');
   const output = buildOutput(target, broker, via);
@@ -259,7 +263,7 @@ function place(side: 'from' | 'to', end: FromInput | ToInput, mapping: Mapping) 
   const address = addressOf(end);
   const broker = brokerOf(end, Object.keys(mapping.brokers));
   const input = broker === undefined ? undefined : mapping.brokers[broker];
-  const via = address && input && viaOf(side, end, address.kind, input.type, offersOf(input));
+  const via = address && input && viaOf(side, end, address.kind, input, offersOf(input));
   if (address === undefined || broker === undefined || via === undefined)
     throw new Error('a rule without an address, a broker or a protocol was let through');
   return { ...address, broker, via };

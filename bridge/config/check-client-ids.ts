@@ -64,7 +64,7 @@ function connectionsOf({ route, rule, from, to }: Ends, mapping: Mapping): Opene
     idOf: (clientId: string, via: Protocol) => string,
   ) => {
     const broker = mapping.brokers[end.broker];
-    const via = broker && viaOf(side, end.end, end.kind, end.type, offersOf(broker));
+    const via = broker && viaOf(side, end.end, end.kind, broker, offersOf(broker));
     const place = broker === undefined || via === undefined ? undefined : placeOf(broker, via);
     if (broker === undefined || via === undefined || place === undefined) return [];
     const clientId = idOf(broker.clientId, via);

@@ -7,7 +7,7 @@ import { parsePattern } from '../routing/pattern.js';
 import { checkTemplates, checkWhere, type Names } from './check-templates.js';
 import { milliseconds } from './duration.js';
 import { didYouMean, slipFor } from './nearest.js';
-import { addressOf, brokerOf, KINDS, protocolsOf, viaOf } from './resolve.js';
+import { addressOf, brokerOf, KINDS, type MqttKeys, onlyOverMqtt, protocolsOf, viaOf } from './resolve.js';
 import { type FromInput, keysAt, type Mapping, type RouteInput, type ToInput } from './schema.js';
 import { type MapNode, type Node, nodeAt, type Report } from './source.js';
 
@@ -201,7 +201,7 @@ function mqtt5Advice(end: HasBroker, { known, mapping }: Context): string | unde
 export function checkBroker(
   side: 'from' | 'to',
   kind: AddressKind,
-  end: Pick<FromInput | ToInput, 'broker' | 'via' | 'queue'>,
+  end: Pick<FromInput | ToInput, 'broker' | 'via' | 'queue'> & MqttKeys,
   node: MapNode,
   context: Context,
 ): void {
@@ -232,17 +232,23 @@ export function checkBroker(
     );
     return;
   }
-  const { writtenVia } = flavourOf(broker.type).mqtt;
-  const mqttVia: readonly (string | undefined)[] = side === 'to' ? ['mqtt', writtenVia] : ['mqtt'];
+  const { writtenVia, readAsJms } = flavourOf(broker.type).mqtt;
+  const otherVia = side === 'to' ? writtenVia : readAsJms?.via;
+  const mqttVia: readonly (string | undefined)[] = ['mqtt', otherVia];
   const fits = kind === 'mqtt' ? mqttVia.includes(end.via) : end.via !== 'mqtt';
   if (viaNode !== undefined && end.via !== undefined && !fits) {
     const right =
       kind !== 'mqtt'
         ? `a ${kind} is reached via amqp or stomp`
-        : side === 'to' && writtenVia !== undefined
-          ? `an MQTT topic is written via mqtt or ${writtenVia}`
+        : otherVia !== undefined
+          ? `an MQTT topic is ${side === 'to' ? 'written' : 'read'} via mqtt or ${otherVia}`
           : '"via" is for queues and topics; leave it out';
     report.at(viaNode, right);
+    return;
+  }
+  const mqttKey = side === 'from' && kind === 'mqtt' && end.via === otherVia ? onlyOverMqtt(end) : undefined;
+  if (viaNode !== undefined && mqttKey !== undefined) {
+    report.at(viaNode, `what "${mqttKey}" says here can only be read via mqtt; leave "via" out`);
     return;
   }
   const given = context.brokers?.entries.get(name);
@@ -252,9 +258,7 @@ export function checkBroker(
     keys.includes(key) || slipFor(key, keys, keysAt(['brokers', ''])) !== undefined;
   const reachableAt = (protocol: Protocol) => isGiven('host') || isGiven(protocol);
   const via =
-    viaNode !== undefined && end.via === undefined
-      ? undefined
-      : viaOf(side, end, kind, broker.type, reachableAt);
+    viaNode !== undefined && end.via === undefined ? undefined : viaOf(side, end, kind, broker, reachableAt);
   if (side === 'from') warnOfCopies(kind, end, place, broker.type, report);
   const share = node.entries.get('share');
   const { product, mqtt } = flavourOf(broker.type);

@@ -22,14 +22,14 @@ function durablesOf({ routes, brokers }: Config, which: 'durable' | 'any' = 'dur
   return sources.flatMap(({ session, from }) => {
     const broker = brokers.get(from.broker);
     const durable =
-      from.kind === 'mqtt' ? which === 'any' || from.session === 'durable' : from.durable !== undefined;
+      from.via === 'mqtt' ? which === 'any' || from.session === 'durable' : from.durable !== undefined;
     if (!durable || broker === undefined) return [];
     const clientId = sourceClientId(broker.clientId, session);
     const words =
-      from.kind === 'mqtt'
+      from.via === 'mqtt'
         ? `the MQTT session of client id ${clientId} on ${from.broker}`
         : `the durable subscription ${from.durable ?? ''} of client id ${clientId} on ${from.broker}`;
     const place = [...broker.endpoints].map(([protocol, [{ host, port }]]) => [protocol, host, port]);
-    return [{ identity: JSON.stringify([place, from.kind === 'mqtt', clientId, from.durable]), words }];
+    return [{ identity: JSON.stringify([place, from.via === 'mqtt', clientId, from.durable]), words }];
   });
 }

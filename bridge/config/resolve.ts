@@ -32,15 +32,30 @@ export function brokerOf(
  */
 export function viaOf(
   side: 'from' | 'to',
-  end: Pick<FromInput | ToInput, 'via'>,
+  end: Pick<FromInput | ToInput, 'via'> & MqttKeys,
   kind: AddressKind,
-  type: BrokerType,
+  { type, mqttVersion }: Pick<BrokerInput, 'type' | 'mqttVersion'>,
   offers: (protocol: Protocol) => boolean,
 ): Protocol | undefined {
-  if (kind !== 'mqtt') return end.via ?? flavourOf(type).jmsVia?.[side];
-  if (side === 'from') return 'mqtt';
-  const { writtenVia } = flavourOf(type).mqtt;
-  return end.via ?? (writtenVia !== undefined && offers(writtenVia) ? writtenVia : 'mqtt');
+  if (end.via !== undefined) return end.via;
+  if (kind !== 'mqtt') return flavourOf(type).jmsVia?.[side];
+  const { writtenVia, readAsJms } = flavourOf(type).mqtt;
+  if (side === 'to') return writtenVia !== undefined && offers(writtenVia) ? writtenVia : 'mqtt';
+  const asJms = readAsJms !== undefined && mqttVersion !== 5 && onlyOverMqtt(end) === undefined;
+  return asJms && offers(readAsJms.via) ? readAsJms.via : 'mqtt';
+}
+
+/** What a source says of MQTT. */
+export type MqttKeys = Partial<Pick<FromInput, 'mqtt' | 'qos' | 'session' | 'share' | 'connection'>>;
+
+/** The key of a source of an MQTT topic that a JMS topic has not, if there is one. */
+export function onlyOverMqtt({ mqtt = '', qos, session, share, connection }: MqttKeys): string | undefined {
+  if (share !== undefined) return 'share';
+  if (connection !== undefined) return 'connection';
+  if (session === 'clean') return 'session';
+  if (qos !== undefined && qos !== 1) return 'qos';
+  // As parts of a level they are written in another way there.
+  return /[.\\*:$]/.test(mqtt.replace(/\{[^}]*\}/g, '')) ? 'mqtt' : undefined;
 }
 
 /** The urls of a protocol, to be tried in turn; none where the `host` says where it is. */

@@ -189,7 +189,7 @@ const via = z
   .enum(['mqtt', 'amqp', 'stomp'])
   .optional()
   .describe(
-    'Protocol: by default amqp to read; to write stomp on activemq (MQTT topics too), amqp on artemis.',
+    'Protocol: by default amqp to read (MQTT topics too on artemis); to write stomp on activemq (MQTT topics too), amqp on artemis.',
   );
 
 const SHARED = /^\$share\/([^/]*)\/?/;

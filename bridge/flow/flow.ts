@@ -21,7 +21,7 @@ import type { EchoReader } from './echo-ledger.js';
 import { type Lanes, SEND_TIMEOUT } from './lanes.js';
 import { bodySize } from './mapping.js';
 import { type Begin, type FlowRoute, RouteWorker } from './route-worker.js';
-import { sourceSpecOf } from './subscriptions.js';
+import { sourceSpecOf, viewOf } from './subscriptions.js';
 import type { Tails } from './tails.js';
 import { Transactions } from './transactions.js';
 import { Window } from './window.js';
@@ -70,6 +70,7 @@ export class Flow {
   readonly #workers: readonly [RouteWorker, ...RouteWorker[]];
   readonly #table: RouteTable<RouteWorker>;
   readonly #spec: SourceSpec;
+  readonly #view: (message: Message) => Message;
   readonly #window: Window;
   readonly #transactions: Transactions | undefined;
   /** Deliveries are accepted before their messages are sent. */
@@ -97,8 +98,9 @@ export class Flow {
     this.#window = new Window(limit);
     this.#atMostOnce = first.config.delivery === 'at-most-once';
     this.#spec = sourceSpecOf(this.#workers, limit);
+    this.#view = viewOf(first.config.from, options.endpoint.brokerType);
     this.#table = new RouteTable(
-      this.#spec.kind,
+      first.config.from.kind,
       this.#workers.map((one) => ({ pattern: one.route.config.from.pattern, route: one })),
     );
     this.#former = withoutAll(options.former ?? [], this.#subscriptions());
@@ -243,7 +245,8 @@ export class Flow {
     this.#outstanding++;
     this.#idleTimer?.refresh();
     const { echoes } = this.#options;
-    const message = echoes?.mark(delivery.message) ?? delivery.message;
+    const seen = this.#view(delivery.message);
+    const message = echoes?.mark(seen) ?? seen;
     const way = this.#transactions?.wayOf(delivery);
     const accept = () => {
       echoes?.settled(message);

@@ -1,5 +1,7 @@
-import type { MqttSubscription, SourceSpec } from '../connectors/connector.js';
-import type { Qos } from '../message/message.js';
+import type { FromConfig } from '../config/config.js';
+import type { BrokerType, MqttSubscription, SourceSpec } from '../connectors/connector.js';
+import { flavourOf } from '../connectors/flavours/flavour.js';
+import type { Message, Qos } from '../message/message.js';
 import { coverPatterns } from '../routing/cover.js';
 import type { RouteWorker } from './route-worker.js';
 
@@ -8,15 +10,31 @@ import type { RouteWorker } from './route-worker.js';
  * filter it came by; over JMS a session has one route.
  */
 export function sourceSpecOf(workers: readonly [RouteWorker, ...RouteWorker[]], window: number): SourceSpec {
-  const { kind, pattern, selector, durable } = workers[0].route.config.from;
-  if (kind === 'mqtt') return { kind, subscriptions: mqttSubscriptions(workers) };
+  const { kind, via, pattern, selector, durable } = workers[0].route.config.from;
+  if (kind === 'mqtt' && via === 'mqtt') return { kind, subscriptions: mqttSubscriptions(workers) };
+  const jmsKind = kind === 'mqtt' ? 'topic' : kind;
   return {
-    kind,
-    pattern,
+    kind: jmsKind,
+    pattern: { kind: jmsKind, levels: pattern.levels },
     window,
     ...(selector === undefined ? {} : { selector }),
     ...(durable === undefined ? {} : { durable }),
   };
+}
+
+/** How the routes see what comes by such a subscription: what an MQTT topic brings is MQTT's, whatever it was read over. */
+export function viewOf(
+  { kind, via }: Pick<FromConfig, 'kind' | 'via'>,
+  type: BrokerType,
+): (message: Message) => Message {
+  const { readAsJms } = flavourOf(type).mqtt;
+  if (kind !== 'mqtt' || via === 'mqtt' || readAsJms === undefined) return (message) => message;
+  return ({ priority: _of, ...message }) => ({
+    ...message,
+    address: { kind, name: readAsJms.topicOf(message.address.name) },
+    body: typeof message.body === 'string' ? Buffer.from(message.body) : message.body,
+    qos: message.persistent ? 1 : 0,
+  });
 }
 
 function mqttSubscriptions(workers: readonly [RouteWorker, ...RouteWorker[]]): MqttSubscription[] {

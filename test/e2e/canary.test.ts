@@ -33,7 +33,7 @@ describe.each([
       `${oneBroker(type, { clientId, lanes: 1, canary: '{ every: 1s }' })}
 routes:
   all:
-    from: { mqtt: "in/{room}" }
+    from: { mqtt: "in/{room}", via: mqtt }
     to: [{ queue: out, via: amqp }, { queue: out, via: stomp }]
 ${more}`,
       broker,

@@ -16,7 +16,7 @@ describe.each([
     bridge = await startBridgeOn(
       `${oneBroker(type, { lanes: 1 })}
 routes:
-  read-mqtt: { from: { mqtt: "secret/{x}" }, to: { queue: test.x }, deadLetter: test.dead }
+  read-mqtt: { from: { mqtt: "secret/{x}", via: mqtt }, to: { queue: test.x }, deadLetter: test.dead }
   read-amqp: { from: { queue: secret.one, via: amqp }, to: { queue: test.x }, deadLetter: test.dead }
   read-stomp: { from: { queue: secret.two, via: stomp }, to: { queue: test.x }, deadLetter: test.dead }
   write-amqp: { from: { mqtt: test/a }, to: { queue: secret.out, via: amqp }, deadLetter: test.dead }

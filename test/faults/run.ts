@@ -28,8 +28,8 @@ export type Direction = keyof typeof DIRECTIONS;
 
 export interface RunOptions {
   readonly direction: Direction;
-  /** How the bridge reads and writes on the JMS side. */
-  readonly readVia?: 'amqp' | 'stomp';
+  /** How the bridge reads and writes; as by default without it. */
+  readonly readVia?: Protocol;
   readonly writeVia?: 'amqp' | 'stomp';
   readonly count?: number;
   /** Messages a second at most. */
@@ -85,7 +85,8 @@ export class Run {
     this.count = options.count ?? 4_000;
     const { from, to } = DIRECTIONS[options.direction];
     const jms = broker.type === 'activemq' ? 'stomp' : 'amqp';
-    this.from = from === 'mqtt' ? 'mqtt' : (options.readVia ?? 'amqp');
+    const isSession = from === 'mqtt' && broker.type === 'activemq';
+    this.from = options.readVia ?? (isSession ? 'mqtt' : 'amqp');
     this.to = to === 'mqtt' ? 'mqtt' : (options.writeVia ?? jms);
   }
 
@@ -160,7 +161,7 @@ export class Run {
     const urls = [...this.#proxies].map(
       ([protocol, { port }]) => `${protocol}: ${protocol}://${NAMED_HOST}:${port}`,
     );
-    const source = way.from === 'mqtt' ? `mqtt: "${id}/in/{room}"` : `queue: ${id}.in, via: ${from}`;
+    const source = `${way.from === 'mqtt' ? `mqtt: "${id}/in/{room}"` : `queue: ${id}.in`}, via: ${from}`;
     const target =
       way.to === 'mqtt'
         ? `mqtt: "${id}/out/{body.room}", qos: ${'qos' in way ? way.qos : 1}`
@@ -250,6 +251,8 @@ http: { port: ${httpPort} }
     if (this.#collector === undefined) throw new Error('not started');
     for (const proxy of this.proxies) proxy.heal();
     this.#enough.abort();
+    // First: a broker without room answers no producer until somebody reads.
+    await this.#collector.begin();
     await this.#produced;
     const produced = performance.now();
     await this.#collector.readUntilAll(this.#ledger.acknowledged);

@@ -125,6 +125,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'config/client-ids.ts',
     'config/config.ts',
     'connectors/connector.ts',
+    'connectors/flavours/flavour.ts',
     'connectors/supervisor.ts',
     'connectors/backoff.ts',
     'message',
@@ -174,6 +175,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   rooms: [
     'at-most.ts',
     'config/config.ts',
+    'config/fingerprint.ts',
     'connectors/connector.ts',
     'connectors/supervisor.ts',
     'endpoints.ts',

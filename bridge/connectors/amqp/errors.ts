@@ -32,18 +32,29 @@ const text = (value: unknown) => (typeof value === 'string' && value !== '' ? va
 
 const UNAUTHORIZED = 'amqp:unauthorized-access';
 
-/** How Classic words it; Artemis lets both in. */
-const ID_IN_USE = /\balready connected\b/;
+/**
+ * How Classic words it. Artemis lets both in, and then refuses the second one's durable subscription: AMQ229200, a queue with as many
+ * consumers as it may have (2.40.0).
+ */
+const ID_IN_USE = /\balready connected\b|\bAMQ229200\b/;
+
+export function isIdInUse(reason: unknown): boolean {
+  const { description } = amqpReason(reason);
+  return description !== undefined && ID_IN_USE.test(description);
+}
+
+export function idInUse(endpoint: Endpoint, reason: unknown): BridgeError {
+  return new BridgeError(
+    'client-id-in-use',
+    `${place(endpoint)}: does another bridge use the client id ${JSON.stringify(endpoint.clientId)}? ${reasonText(reason)}`,
+  );
+}
 
 /** Why a connection could not be opened: by its code the account, the client id, or anything else. */
 export function openError(endpoint: Endpoint, reason: unknown): BridgeError {
-  const { condition, description } = amqpReason(reason);
-  if (description !== undefined && ID_IN_USE.test(description))
-    return new BridgeError(
-      'client-id-in-use',
-      `${place(endpoint)}: does another bridge use the client id ${JSON.stringify(endpoint.clientId)}? ${reasonText(reason)}`,
-    );
-  const code: ErrorCode = condition === UNAUTHORIZED ? 'authentication-failed' : 'connection-failed';
+  if (isIdInUse(reason)) return idInUse(endpoint, reason);
+  const isRefused = amqpReason(reason).condition === UNAUTHORIZED;
+  const code: ErrorCode = isRefused ? 'authentication-failed' : 'connection-failed';
   return new BridgeError(code, `${place(endpoint)}: ${reasonText(reason)}`);
 }
 

@@ -1,11 +1,11 @@
 import type { EventContext, link as RheaLink } from 'rhea';
 import { BridgeError } from '../../errors.js';
 import type { Wire } from './connection.js';
-import { place, reasonText } from './errors.js';
+import { idInUse, isIdInUse, place, reasonText } from './errors.js';
 
 /**
- * Resolves when the peer has opened the link; rejects with `subscription-refused` (a receiver) or
- * `destination-refused` (a sender) when it refuses, or with the reason why the connection ended. When the peer closes the link later,
+ * Resolves when the peer has opened the link; rejects with `subscription-refused` (a receiver), `client-id-in-use` (a durable one that
+ * another client has) or `destination-refused` (a sender) when it refuses, or with the reason why the connection ended. When the peer closes the link later,
  * without `expected`, the connection ends: its user would wait for ever otherwise.
  */
 export function linkOpened(
@@ -45,7 +45,12 @@ export function linkOpened(
       refused = true;
       const code = role === 'receiver' ? 'subscription-refused' : 'destination-refused';
       fail(
-        new BridgeError(code, `${place(wire.endpoint)}: the broker refused ${what}: ${reasonText(reason)}`),
+        role === 'receiver' && isIdInUse(reason)
+          ? idInUse(wire.endpoint, reason)
+          : new BridgeError(
+              code,
+              `${place(wire.endpoint)}: the broker refused ${what}: ${reasonText(reason)}`,
+            ),
       );
       link.session.close();
     };

@@ -13,6 +13,11 @@ const topicProperties: TopicProperties = ({ qos }) => ({ 'mqtt.qos.level': qos }
 /** It remembers 20,000 ids an address, across restarts. As anything but text it is rejected. */
 const duplicateProperties: DuplicateProperties = (id) => ({ _AMQ_DUPL_ID: id });
 
+/** It parts levels by `.`, and writes a backslash before what means something to it and came in an MQTT topic (2.40.0). */
+function mqttTopic(jmsName: string): string {
+  return jmsName.replace(/\\(.)|\./gs, (_all, escaped: string | undefined) => escaped ?? '/');
+}
+
 /** Apache ActiveMQ Artemis, seen with 2.40.0 and its default configuration. */
 export const artemis: Flavour = {
   type: 'artemis',
@@ -26,6 +31,9 @@ export const artemis: Flavour = {
     keepsPublishOrder: false,
     longestTopic: LONGEST_JMS_NAME,
     retainsFrom: ['mqtt'],
+    // A durable MQTT session that comes back often while thousands of messages wait uses up its packet ids, for good: then the broker
+    // looks for a free one for ever and answers its client no more (2.40.0, MQTTSessionState$OutboundStore.generateMqttId).
+    readAsJms: { via: 'amqp', topicOf: mqttTopic },
   },
   amqp: {
     isProduct: (product) => product === 'apache-activemq-artemis',

@@ -51,6 +51,12 @@ export interface MqttFlavour {
   readonly writtenVia?: 'stomp';
   /** The protocols over which a message for a JMS topic can be retained for later MQTT subscribers. */
   readonly retainsFrom: readonly Protocol[];
+  /** How messages of an MQTT topic are best read, where not over MQTT: it is a JMS topic too. */
+  readonly readAsJms?: {
+    readonly via: 'amqp';
+    /** The MQTT topic that is this JMS topic. */
+    readonly topicOf: (jmsName: string) => string;
+  };
 }
 
 /** How to find out that a broker keeps what comes over AMQP encoded, and hands it so to clients of other protocols. */

@@ -47,6 +47,59 @@ describe('defaults', () => {
     const { routes } = await configOf(route(PLAIN, 'type: artemis, host: localhost'));
     expect(routes[0]?.to[0]?.via).toBe('amqp');
   });
+
+  it.each([
+    ['mqtt: "a/{x}"', 'type: artemis, host: h', 'amqp'],
+    ['mqtt: "a/{rest...}"', 'type: artemis, mqtt: "mqtt://h", amqp: "amqp://h"', 'amqp'],
+    ['mqtt: "a/{x}"', 'type: artemis, mqtt: "mqtt://h"', 'mqtt'],
+    ['mqtt: "a/{x}"', 'type: artemis, host: h, mqttVersion: 5', 'mqtt'],
+    ['mqtt: "a/{x}", via: mqtt', 'type: artemis, host: h', 'mqtt'],
+    ['mqtt: "a/{x}", session: clean', 'type: artemis, host: h', 'mqtt'],
+    ['mqtt: "a/{x}", connection: c', 'type: artemis, host: h', 'mqtt'],
+    ['mqtt: "a/{x}", share: s', 'type: artemis, host: h', 'mqtt'],
+    ['mqtt: "a/{x}", qos: 2', 'type: artemis, host: h', 'mqtt'],
+    ['mqtt: "v1.0/{x}"', 'type: artemis, host: h', 'mqtt'],
+    ['mqtt: "a/{x}"', 'type: activemq, host: h', 'mqtt'],
+    ['mqtt: "a/{x}"', 'type: mqtt, host: h', 'mqtt'],
+  ])('read { %s } of a broker { %s } via %s', async (from, broker, via) => {
+    const { routes } = await configOf(route(`from: { ${from} }, to: { mqtt: b }`, broker));
+    expect(routes[0]?.from.via).toBe(via);
+  });
+
+  it('name the durable subscription of an MQTT topic that is read over AMQP after its filter', async () => {
+    const { routes } = await configOf(
+      route('from: { mqtt: "a/{x}/{rest...}" }, to: { mqtt: b }', 'type: artemis, host: h'),
+    );
+    expect(routes[0]?.from.durable).toBe('a/+/#');
+  });
+});
+
+describe('an MQTT topic that is to be read over AMQP', () => {
+  it.each([
+    ['session: clean', 'session'],
+    ['qos: 2', 'qos'],
+    ['share: s', 'share'],
+    ['connection: c', 'connection'],
+  ])('cannot have %s', async (key, named) => {
+    const text = route(
+      `from: { mqtt: "a/{x}", via: amqp, ${key} }, to: { mqtt: b }`,
+      'type: artemis, host: h',
+    );
+    expect(await problemsOf(text)).toEqual([
+      expect.stringContaining(`what "${named}" says here can only be read via mqtt; leave "via" out`),
+    ]);
+  });
+
+  it('is of Artemis', async () => {
+    expect(
+      await problemsOf(
+        route('from: { mqtt: "a/{x}", via: stomp }, to: { mqtt: b }', 'type: artemis, host: h'),
+      ),
+    ).toEqual([expect.stringContaining('an MQTT topic is read via mqtt or amqp')]);
+    expect(await problemsOf(route('from: { mqtt: "a/{x}", via: amqp }, to: { queue: b }'))).toEqual([
+      expect.stringContaining('"via" is for queues and topics; leave it out'),
+    ]);
+  });
 });
 
 describe('interpolation in a file', () => {
