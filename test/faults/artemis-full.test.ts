@@ -9,3 +9,10 @@ const edit = smallQueue.artemis('out', 500_000);
 describeFaults('a bridge on an ActiveMQ Artemis that has no room', () => startArtemis({ edit }), [
   { fault: 'the destination is full', direction: 'MQTT → queue', writeVia: 'amqp' },
 ]);
+
+const block = smallQueue.artemis('out', 500_000, 'BLOCK');
+
+describeFaults('a bridge on an ActiveMQ Artemis that blocks', () => startArtemis({ edit: block }), [
+  // It gives each of four lanes credit for 1,000 messages before it blocks.
+  { fault: 'the destination is full and blocks', direction: 'MQTT → queue', writeVia: 'amqp', count: 12_000 },
+]);

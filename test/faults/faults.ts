@@ -161,13 +161,15 @@ const neverAck: Fault = async (run) => {
   return 0;
 };
 
-const full: Fault = async (run) => {
-  // Nobody reads yet. Each wait is longer than the one before: twenty tries are enough to see that it goes on trying.
-  await eventually(async () => ((await run.health()).routes[0]?.retried ?? 0) > 20, UNTIL_FULL);
-  const { delivered } = (await run.health()).routes[0] ?? {};
-  if ((delivered ?? 0) >= run.count) throw new Error('the queue was not full');
-  return Number.POSITIVE_INFINITY;
-};
+/** Nobody reads yet, and so there is no room in the end: until the bridge has tried again more often than that. */
+const fullUntil =
+  (retries: number): Fault =>
+  async (run) => {
+    await eventually(async () => ((await run.health()).routes[0]?.retried ?? 0) > retries, UNTIL_FULL);
+    const { delivered } = (await run.health()).routes[0] ?? {};
+    if ((delivered ?? 0) >= run.count) throw new Error('there was room for everything');
+    return Number.POSITIVE_INFINITY;
+  };
 
 const changePassword: Fault = async (run) => {
   const { broker } = run;
@@ -291,7 +293,10 @@ export const FAULTS = {
   'the network is slow': throttle,
   'the source is cut off between confirm and acknowledgement': timesOver(3, cutBeforeAck),
   'a consumer never acknowledges': neverAck,
-  'the destination is full': full,
+  // Each wait is longer than the one before: twenty tries are enough to see that it goes on trying.
+  'the destination is full': fullUntil(20),
+  // No answer is all that it says.
+  'the destination is full and blocks': fullUntil(0),
   'the password changes': changePassword,
   'SIGTERM under load': timesOver(3, (run) => terminate(run)),
   'SIGTERM while connections hang': terminateHung,

@@ -251,8 +251,6 @@ http: { port: ${httpPort} }
     if (this.#collector === undefined) throw new Error('not started');
     for (const proxy of this.proxies) proxy.heal();
     this.#enough.abort();
-    // First: a broker without room answers no producer until somebody reads.
-    await this.#collector.begin();
     await this.#produced;
     const produced = performance.now();
     await this.#collector.readUntilAll(this.#ledger.acknowledged);
