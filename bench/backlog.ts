@@ -46,7 +46,7 @@ async function fill(broker: TestBroker): Promise<void> {
   await session.endAsync();
   // MQTT a/b is the JMS topic a.b, and transactions fill it faster.
   const connection = await connectJms(broker, `${ID}-producer`);
-  const sink = await connection.sink({ window: 1_000, sendTimeout: 60_000 });
+  const sink = await connection.sink({ window: 1_000, sendTimeout: 300_000 });
   for (let first = 0; first < MESSAGES; first += CHUNK) {
     const numbers = Array.from({ length: Math.min(CHUNK, MESSAGES - first) }, (_, index) => first + index);
     await Promise.all(numbers.map((n) => send(sink, n)));
@@ -122,7 +122,7 @@ async function count(broker: TestBroker): Promise<{ lost: number; duplicates: nu
   return { lost: MESSAGES - different, duplicates, reordered };
 }
 
-const broker = await (values.broker === 'artemis' ? startArtemis : startClassic)();
+const broker = await (values.broker === 'artemis' ? startArtemis() : startClassic({ heap: 1_024 }));
 const folder = await mkdtemp(join(tmpdir(), 'bridge-backlog-'));
 const sinkPort = (broker.type === 'activemq' ? broker.ports.stomp : broker.ports.amqp) ?? 0;
 const proxy = await startFaultProxy(sinkPort);

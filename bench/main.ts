@@ -1,31 +1,68 @@
+import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { startArtemis, startClassic } from '../test/support/brokers.js';
-import { type DrainResult, drain } from './drain.js';
+import { startArtemis, startClassic, type TestBroker } from '../test/support/brokers.js';
+import { sinkCeiling, sourceCeiling } from './ceilings.js';
+import { drainTable, latencyTable, liveTable, type Results, tooSlow } from './comparison.js';
+import { drain } from './drain.js';
+import { live, type OwnPath } from './live.js';
 import { measureMapping } from './mapping.js';
+import { benthosPeer, buildBenthos } from './peers/benthos.js';
 import { bridgePeer } from './peers/bridge.js';
+import { camelPeer } from './peers/camel.js';
 import { naivePeer } from './peers/naive.js';
-import { machine, printTable, spread } from './report.js';
+import type { Peer } from './peers/peer.js';
+import { machine, printTable } from './report.js';
 import { measureMatching } from './route-table.js';
 
 /**
- * `npm run bench -- --quick`: drains a backlog of QoS 1 messages out of a durable MQTT session into a persistent JMS
- * queue, this bridge and a naive script in turns on the same broker, and counts every message. Prints tables, and one
- * line of JSON at the end.
+ * `npm run bench`: this bridge and its peers in turns on the same brokers, as they move QoS 1 messages of 200 bytes in 100 rooms into one
+ * JMS queue: a backlog (drain), what is published meanwhile (live), and at a fixed rate (latency). Every message is counted and each
+ * room's order checked. Prints tables and a line of JSON, which it also writes to bench/results.json.
+ *
+ * `--quick`: one round of this bridge and the naive script. `--rounds N`, `--messages N`, `--only classic|artemis`,
+ * `--parts drain,live,latency`. `--guard`: ends with 1 when this bridge is not as much faster than the naive script as it should be.
  */
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    guard: { type: 'boolean', default: false },
     messages: { type: 'string', default: '10000' },
     rounds: { type: 'string' },
     only: { type: 'string' },
+    parts: { type: 'string', default: 'drain,live,latency' },
   },
 });
 const messages = Number(values.messages);
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
-if (!Number.isInteger(messages) || messages < 1 || !Number.isInteger(rounds) || rounds < 1) {
-  console.error('bench: --messages and --rounds take whole numbers from 1');
+if (!Number.isInteger(messages) || messages < 4 || !Number.isInteger(rounds) || rounds < 1) {
+  console.error('bench: --messages and --rounds take whole numbers');
   process.exit(2);
 }
+const parts = new Set(values.parts.split(','));
+
+/** Messages a second at which latency is measured, and for how many seconds. */
+const RATES = [400, 1_000] as const;
+const SECONDS = 10;
+
+const OWN_CLASSIC: OwnPath = {
+  name: "the broker's own path (virtual topic)",
+  topic: (id, room) => `VirtualTopic/${id}/room-${room}/messages`,
+  queue: (id) => `Consumer.bench.VirtualTopic.${id}.>`,
+};
+
+const OWN_ARTEMIS: OwnPath = {
+  name: "the broker's own path (divert)",
+  topic: (id, room) => `own/${id}/room-${room}`,
+  queue: () => 'own-out',
+};
+
+/** A divert from topics to a queue, as the peers' job is. */
+const withDivert = (xml: string) =>
+  xml.replace(
+    '<addresses>',
+    '<diverts><divert name="own"><address>own.#</address><forwarding-address>own-out</forwarding-address><routing-type>ANYCAST</routing-type><exclusive>false</exclusive></divert></diverts><addresses>',
+  );
 
 const matching = measureMatching();
 printTable('Matching a topic against the route table', [
@@ -43,58 +80,95 @@ printTable('Matching and mapping one message of 200 bytes', [
   ...mapping.map(({ rule, microseconds }) => [rule, microseconds.toFixed(2)]),
 ]);
 
-const results: DrainResult[] = [];
-for (const [name, start] of [
-  ['Classic', startClassic],
-  ['Artemis', startArtemis],
+const hasBenthos = !values.quick && (await buildBenthos());
+if (!values.quick && !hasBenthos) console.log('no Go here: Redpanda Connect is left out');
+
+function peersFor(): Peer[] {
+  const ours = [
+    bridgePeer('activemq-bridge, via: stomp', { via: 'stomp' }),
+    bridgePeer('activemq-bridge, via: amqp', { via: 'amqp' }),
+    naivePeer(),
+  ];
+  if (values.quick) return ours;
+  return [
+    ...ours,
+    camelPeer('in-order'),
+    camelPeer('parallel'),
+    ...(hasBenthos ? [benthosPeer('durable'), benthosPeer('as it comes')] : []),
+  ];
+}
+
+async function measure(broker: TestBroker, label: string, own: OwnPath, results: Results): Promise<void> {
+  const tell = (what: string) => console.log(`${label}: ${what}`);
+  const peers = peersFor();
+  for (let round = 1; round <= rounds; round++) {
+    if (parts.has('drain')) {
+      for (const via of ['stomp', 'amqp'] as const) {
+        tell(`round ${round} of ${rounds}, sink only, ${via}`);
+        results.ceilings.push({ broker: label, via, perSecond: await sinkCeiling(broker, via, messages) });
+      }
+      tell(`round ${round} of ${rounds}, source only`);
+      const perSecond = await sourceCeiling(broker, messages);
+      results.ceilings.push({ broker: label, via: 'mqtt', perSecond });
+      for (const peer of peers.filter(({ drains }) => drains?.includes(broker.type) ?? true)) {
+        tell(`round ${round} of ${rounds}, drain: ${peer.name}`);
+        results.drains.push(await drain(broker, label, peer, messages));
+      }
+    }
+    for (const peer of [own, ...peers]) {
+      if (parts.has('live')) {
+        tell(`round ${round} of ${rounds}, live: ${peer.name}`);
+        results.lives.push(await live(broker, label, peer, { messages }));
+      }
+      if (parts.has('latency'))
+        for (const rate of RATES) {
+          tell(`round ${round} of ${rounds}, ${rate} messages a second: ${peer.name}`);
+          const measured = await live(broker, label, peer, { messages: rate * SECONDS, rate });
+          results.latencies.push({ ...measured, rate });
+        }
+    }
+  }
+}
+
+const results: Results = { ceilings: [], drains: [], lives: [], latencies: [] };
+for (const [label, start, own] of [
+  ['Classic', () => startClassic(), OWN_CLASSIC],
+  ['Artemis', () => startArtemis({ edit: withDivert }), OWN_ARTEMIS],
 ] as const) {
-  if (values.only !== undefined && values.only !== name.toLowerCase()) continue;
+  if (values.only !== undefined && values.only !== label.toLowerCase()) continue;
   const broker = await start();
   try {
-    const peers = [bridgePeer('stomp'), bridgePeer('amqp'), naivePeer()];
-    for (let round = 0; round < rounds; round++)
-      for (const peer of peers) {
-        console.log(`${name}, round ${round + 1} of ${rounds}: ${peer.name}`);
-        results.push(await drain(broker, name, peer, messages));
-      }
+    await measure(broker, label, own, results);
   } finally {
     await broker.stop();
   }
 }
-
-const rows = [...new Set(results.map(({ broker, peer }) => `${broker}\n${peer}`))].map((key) => {
-  const [broker = '', peer = ''] = key.split('\n');
-  const all = results.filter((result) => result.broker === broker && result.peer === peer);
-  const sum = (pick: (result: DrainResult) => number) =>
-    String(all.reduce((total, one) => total + pick(one), 0));
-  return [
-    broker,
-    peer,
-    spread(all.map(({ perSecond }) => perSecond)),
-    spread(all.map(({ peakRssMiB }) => peakRssMiB)),
-    spread(all.map(({ cpuSeconds }) => (cpuSeconds / messages) * 100_000)),
-    sum(({ lost }) => lost),
-    sum(({ duplicates }) => duplicates),
-    sum(({ reordered }) => reordered),
-  ];
+if (parts.has('drain'))
+  printTable(`A backlog of ${messages} QoS 1 messages into one persistent queue`, drainTable(results));
+if (parts.has('live')) printTable(`${messages} messages while they are published`, liveTable(results));
+if (parts.has('latency'))
+  for (const rate of RATES)
+    printTable(`${rate} messages a second for ${SECONDS} s`, latencyTable(results, rate));
+const line = JSON.stringify({
+  machine: machine(),
+  date: new Date().toISOString(),
+  messages,
+  rounds,
+  matching,
+  mapping,
+  ...results,
 });
-printTable(`Drain of ${messages} QoS 1 messages of 200 bytes, 100 rooms, into one persistent queue`, [
-  ['broker', 'what moves them', 'msg/s', 'peak RSS MiB', 'CPU s/100,000', 'lost', 'twice', 'out of order'],
-  ...rows,
-]);
-console.log(
-  JSON.stringify({
-    machine: machine(),
-    date: new Date().toISOString(),
-    messages,
-    rounds,
-    matching,
-    mapping,
-    results,
-  }),
+console.log(line);
+await writeFile(fileURLToPath(new URL('results.json', import.meta.url)), `${line}\n`);
+const broken = [...results.drains, ...results.lives].filter(
+  ({ peer, lost, reordered }) => peer.startsWith('activemq-bridge') && lost + reordered > 0,
 );
-const broken = results.filter(({ lost, reordered }) => lost + reordered > 0);
 if (broken.length > 0) {
-  console.error(`bench: messages were lost or out of order in ${broken.length} of ${results.length} drains`);
+  console.error(`bench: this bridge lost messages or changed their order in ${broken.length} measurements`);
   process.exitCode = 1;
+}
+if (values.guard) {
+  const slow = tooSlow(results);
+  for (const text of slow) console.error(`bench: ${text}`);
+  if (slow.length > 0) process.exitCode = 1;
 }

@@ -30,5 +30,5 @@ sender.once('sendable', () => {
     const delivery = sender.send({ body: packet.payload.toString(), durable: true });
     waiting.set(delivery.id, done);
   };
-  client.on('connect', () => client.subscribe(job.topicFilter, { qos: 1 }));
+  client.on('connect', () => client.subscribe(job.topicFilter, { qos: 1 }, () => process.stdout.write('!')));
 });

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Peer } from '../drain.js';
+import { prepareSession } from '../load.js';
+import type { Peer } from './peer.js';
 
 const SCRIPT = fileURLToPath(new URL('naive-script.mjs', import.meta.url));
 
@@ -8,7 +9,7 @@ const SCRIPT = fileURLToPath(new URL('naive-script.mjs', import.meta.url));
 export function naivePeer(): Peer {
   return {
     name: 'naive Node script, AMQP',
-    sessionId: (id) => `${id}-naive`,
+    prepare: (job) => prepareSession(job, `${job.id}-naive`),
     start: async ({ broker, id, topicFilter, queue }) => {
       const job = {
         host: broker.host,
@@ -23,12 +24,15 @@ export function naivePeer(): Peer {
         stdio: ['ignore', 'pipe', 'inherit'],
         env: { ...process.env, JOB: JSON.stringify(job) },
       });
-      // One byte a message.
-      let count = 0;
-      child.stdout.on('data', (chunk: Buffer) => {
-        count += chunk.length;
+      // `!` once it reads, and one byte a message.
+      let count = -1;
+      const ready = new Promise<void>((resolve) => {
+        child.stdout.on('data', (chunk: Buffer) => {
+          count += chunk.length;
+          resolve();
+        });
       });
-      return { child, moved: async () => count };
+      return { child, ready, moved: async () => Math.max(0, count) };
     },
   };
 }

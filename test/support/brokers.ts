@@ -46,6 +46,8 @@ export interface BrokerOptions {
 }
 
 export interface ClassicOptions extends BrokerOptions {
+  /** MiB of its JVM's memory. */
+  readonly heap?: number;
   /** How it reads AMQP messages; by default as the bridge needs it. */
   readonly transformer?: 'native' | 'raw';
   /** The group that may make temporary destinations; with `writable` only. By default everybody. */

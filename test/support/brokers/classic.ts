@@ -13,6 +13,7 @@ export async function startClassicBroker({
   permissions,
   transformer,
   edit,
+  heap = 384,
   ...rights
 }: ClassicOptions): Promise<TestBroker> {
   const { broker: shipped, cache } = findCheckout();
@@ -41,7 +42,7 @@ export async function startClassicBroker({
   return testBroker(
     { type: 'activemq', ports, accounts },
     dataDir,
-    () => startActiveMq({ libDir, confDir, dataDir, ports, heap: 384, jvm: SHORT_LIVED }),
+    () => startActiveMq({ libDir, confDir, dataDir, ports, heap, jvm: SHORT_LIVED }),
     (username, password) => replacePassword(join(confDir, 'users.properties'), username, password),
   );
 }

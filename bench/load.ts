@@ -1,0 +1,162 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import mqtt from 'mqtt';
+import { type Child, startChild } from '../test/support/child.js';
+import { mavenPackage } from '../test/support/maven.js';
+import type { Job, RunningPeer } from './peers/peer.js';
+
+export const ROOMS = 100;
+const PUBLISHERS = 8;
+const METER = { folder: fileURLToPath(new URL('./java', import.meta.url)), jar: 'queue-meter.jar' };
+
+export async function connectMqtt(
+  { broker }: Pick<Job, 'broker'>,
+  clientId: string,
+  clean: boolean,
+): Promise<mqtt.MqttClient> {
+  return mqtt.connectAsync({
+    host: broker.host,
+    port: broker.ports.mqtt,
+    clientId,
+    clean,
+    ...broker.accounts.bridge,
+    reconnectPeriod: 0,
+  });
+}
+
+/** Makes the durable session of a client that will come later. */
+export async function prepareSession(job: Job, clientId: string): Promise<void> {
+  const session = await connectMqtt(job, clientId, false);
+  await session.subscribeAsync(job.topicFilter, { qos: 1 });
+  await session.endAsync();
+}
+
+/** Milliseconds since 1970, in parts of one: Java's `Instant` is of the same clock. */
+const now = () => performance.timeOrigin + performance.now();
+
+export interface LoadOptions {
+  readonly messages: number;
+  readonly topic: (room: number) => string;
+  /** Messages a second; as fast as they are acknowledged without it. */
+  readonly rate?: number;
+}
+
+/**
+ * Publishes with QoS 1, resolves when the broker has acknowledged every message. A room always has the same publisher, and one message
+ * on its way: Artemis mixes up more of them.
+ */
+export async function publish(job: Job, { messages, topic, rate }: LoadOptions): Promise<void> {
+  const clients = await Promise.all(
+    Array.from({ length: PUBLISHERS }, (_, index) => connectMqtt(job, `${job.id}-publisher-${index}`, true)),
+  );
+  const began = performance.now();
+  const publishRoom = async (client: mqtt.MqttClient, room: number) => {
+    for (let n = room; n < messages; n += ROOMS) {
+      const early = rate === undefined ? 0 : began + (n * 1_000) / rate - performance.now();
+      if (early > 0) await delay(early);
+      const payload = `{"n":${n},"at":${now().toFixed(3)},"text":"x"}`.padEnd(200, ' ');
+      await client.publishAsync(topic(room), payload, { qos: 1 });
+    }
+  };
+  await Promise.all(
+    Array.from({ length: ROOMS }, (_, room) => {
+      const client = clients[room % PUBLISHERS];
+      return client === undefined ? undefined : publishRoom(client, room);
+    }),
+  );
+  await Promise.all(clients.map((client) => client.endAsync()));
+}
+
+/** What the reader of a queue saw; times in milliseconds, `seconds` from the first message to the last. */
+export interface Measured {
+  readonly lost: number;
+  readonly duplicates: number;
+  readonly reordered: number;
+  readonly seconds: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+export interface Meter {
+  /** Resolves when all messages have come, or nothing more came for a while. */
+  readonly measured: Promise<Measured>;
+}
+
+/** Milliseconds without a message after which no more are expected. */
+const SILENCE = 20_000;
+
+/** A Java program that reads the queue; resolves when it does. */
+export async function startMeter({ broker }: Job, queue: string, messages: number): Promise<Meter> {
+  const { username, password } = broker.accounts.bridge;
+  const client = broker.type === 'activemq' ? 'openwire' : 'qpid';
+  const url =
+    broker.type === 'activemq'
+      ? `tcp://${broker.host}:${broker.ports.openwire}`
+      : `amqp://${broker.host}:${broker.ports.amqp}`;
+  let result: Measured | undefined;
+  const meter = await runJava(
+    METER,
+    [client, url, username, queue, String(messages), String(ROOMS), String(SILENCE)],
+    {
+      BENCH_PASSWORD: password,
+    },
+    (line) => {
+      if (line.startsWith('{')) result = JSON.parse(line) as Measured;
+    },
+  );
+  await meter.line('ready');
+  const measured = meter.ended.then(({ stderr }) => {
+    if (result === undefined) throw new Error(`the reader of the queue failed\n${stderr}`);
+    return result;
+  });
+  return { measured };
+}
+
+/** A Maven project of one program. */
+export interface JavaProgram {
+  readonly folder: string;
+  readonly jar: string;
+}
+
+/** Builds the program if that is needed, and runs it. */
+export async function runJava(
+  { folder, jar }: JavaProgram,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  onLine: (line: string) => void = () => {},
+): Promise<Child> {
+  await mavenPackage(folder, jar);
+  return startChild('java', ['-Xmx512m', '-jar', join(folder, 'target', jar), ...args], { env, onLine });
+}
+
+/** A peer that prints `ready`, and then again and again how many messages it has moved. */
+export async function counted(
+  start: (onLine: (line: string) => void) => Promise<Child>,
+): Promise<RunningPeer> {
+  let moved = 0;
+  const child = await start((line) => {
+    if (/^\d+$/.test(line)) moved = Number(line);
+  });
+  return {
+    child: child.process,
+    moved: async () => moved,
+    ready: child.line('ready').then(() => undefined),
+  };
+}
+
+export interface Usage {
+  readonly peakRssMiB: number;
+  readonly cpuSeconds: number;
+}
+
+/** Peak resident memory and CPU time of a process that still runs (Linux). */
+export async function usageOf(pid: number): Promise<Usage> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const peak = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN);
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // Fields 14 and 15 of proc(5), counted after the command's closing bracket; in clock ticks of 10 ms.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { peakRssMiB: peak / 1024, cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100 };
+}
