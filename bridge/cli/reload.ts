@@ -87,7 +87,7 @@ async function attempt(
     if (!loaded.ok) return refused(loaded.diagnostics.map(line));
     for (const warning of loaded.warnings) log.warn('mapping.warning', { text: line(warning) });
     const changes = await bridge.reload(loaded.config, DRAIN);
-    await rooms.update(loaded.config);
+    await rooms.update({ ...loaded.config, http: started.http });
     const httpDiffers = fingerprint(loaded.config.http) !== fingerprint(started.http);
     return { ok: true, at, changes, notes: httpDiffers ? ['"http" takes effect at the next start'] : [] };
   } catch (error) {

@@ -1,5 +1,5 @@
 import type { Protocol, TlsOptions } from '../connectors/connector.js';
-import { type Address, type AddressKind, renderPattern } from '../message/address.js';
+import { type Address, type AddressKind, type AddressPattern, renderPattern } from '../message/address.js';
 import { parseExpression } from '../routing/expression.js';
 import { parsePattern } from '../routing/pattern.js';
 import { parseTemplate, type Template } from '../routing/template.js';
@@ -129,8 +129,7 @@ function buildFrom(from: FromInput, mapping: Mapping): FromConfig {
   const { qos, session, connection, share, selector } = from;
   const pattern = parsePattern(kind, text);
   const asJms = kind === 'mqtt' && via !== 'mqtt';
-  // Another filter is another subscription, so that what waits in the old one is not thrown away.
-  const durable = asJms ? renderPattern(pattern, { one: '+', rest: '#' }) : from.durable;
+  const durable = asJms ? subscriptionOf(pattern) : from.durable;
   return {
     kind,
     broker,
@@ -144,6 +143,13 @@ function buildFrom(from: FromInput, mapping: Mapping): FromConfig {
     ...optional('durable', durable),
   };
 }
+
+/**
+ * The durable subscription of an MQTT topic that is read as a JMS topic. Another filter is another subscription: under the same name Artemis
+ * would throw away what waits in the old one; and no MQTT session there has a name with `/` in it (2.40.0).
+ */
+const subscriptionOf = (pattern: AddressPattern): string =>
+  `mqtt/${renderPattern(pattern, { one: '+', rest: '#' })}`;
 
 function buildTo(to: ToInput, mapping: Mapping): ToConfig {
   const { kind, text, broker, via } = place('to', to, mapping);

@@ -54,6 +54,8 @@ export function onlyOverMqtt({ mqtt = '', qos, session, share, connection }: Mqt
   if (connection !== undefined) return 'connection';
   if (session === 'clean') return 'session';
   if (qos !== undefined && qos !== 1) return 'qos';
+  // The broker's own addresses are no MQTT topics: only over MQTT does a first level of any name leave them out.
+  if (mqtt.startsWith('{')) return 'mqtt';
   // As parts of a level they are written in another way there.
   return /[.\\*:$]/.test(mqtt.replace(/\{[^}]*\}/g, '')) ? 'mqtt' : undefined;
 }

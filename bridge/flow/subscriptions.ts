@@ -29,11 +29,17 @@ export function viewOf(
 ): (message: Message) => Message {
   const { readAsJms } = flavourOf(type).mqtt;
   if (kind !== 'mqtt' || via === 'mqtt' || readAsJms === undefined) return (message) => message;
-  return ({ priority: _of, ...message }) => ({
-    ...message,
-    address: { kind, name: readAsJms.topicOf(message.address.name) },
-    body: typeof message.body === 'string' ? Buffer.from(message.body) : message.body,
-    qos: message.persistent ? 1 : 0,
+  // What else a JMS program may have said (its reply address, its priority) no MQTT client would see.
+  return ({ address, body, properties, persistent, retained, id, timestamp, ttl }) => ({
+    address: { kind, name: readAsJms.topicOf(address.name) },
+    body: typeof body === 'string' ? Buffer.from(body) : body,
+    properties,
+    persistent,
+    retained,
+    qos: persistent ? 1 : 0,
+    ...(id === undefined ? {} : { id }),
+    ...(timestamp === undefined ? {} : { timestamp }),
+    ...(ttl === undefined ? {} : { ttl }),
   });
 }
 

@@ -39,10 +39,11 @@ export class ChatRooms {
     this.#running.history?.start();
   }
 
-  /** Goes over to what these rules ask for. Whoever makes a room meanwhile waits for the new connection. */
+  /** Goes over to what these rules ask for. Meanwhile nothing is listed, and whoever makes a room waits some seconds for the new connection. */
   update(config: Config): Promise<void> {
-    this.#changing = this.#changing.then(() => this.#update(config));
-    return this.#changing;
+    const updated = this.#changing.then(() => this.#update(config));
+    this.#changing = updated.catch(() => undefined);
+    return updated;
   }
 
   async #update(config: Config): Promise<void> {

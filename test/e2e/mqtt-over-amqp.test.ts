@@ -5,6 +5,7 @@ import { connectAsync, type MqttClient } from 'mqtt';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { brokerEnvironment, startBridge, type TestBridge } from '../support/bridge.js';
 import { startArtemis, type TestBroker } from '../support/brokers.js';
+import { eventually } from '../support/eventually.js';
 import { javaSend } from '../support/java.js';
 import { oneBroker } from '../support/mapping.js';
 import { uniqueName } from '../support/names.js';
@@ -73,7 +74,39 @@ routes:
     const all = await answers(id, levels.length);
     const client = await member();
     for (const level of levels) await client.publishAsync(`${id}/${level}`, 'hi', { qos: 1 });
-    expect(await all()).toEqual(levels.map((level) => `${id}/${level} hi 1`));
+    // Each name is a room of its own, and rooms may overtake each other.
+    expect((await all()).sort()).toEqual(levels.map((level) => `${id}/${level} hi 1`).sort());
+  });
+
+  it('has the names that an MQTT client with the same filter gets', async () => {
+    const id = uniqueName('level');
+    await start(await mapping(id, `${id}/{room}`));
+    const subscriber = await member();
+    const topics: string[] = [];
+    const last = new Promise<void>((resolve) => {
+      subscriber.on('message', (topic) => {
+        topics.push(topic);
+        if (topic === `${id}/last`) resolve();
+      });
+    });
+    await subscriber.subscribeAsync(`${id}/+`, { qos: 1 });
+    const out = await member();
+    const answers: string[] = [];
+    const answered = new Promise<void>((resolve) => {
+      out.on('message', (_topic, body) => {
+        answers.push(String(body));
+        if (String(body).startsWith(`${id}/last`)) resolve();
+      });
+    });
+    await out.subscribeAsync(`${id}-out`, { qos: 1 });
+    const client = await member();
+    // Without a backslash: an MQTT client does not get the name that was published to then (2.40.0).
+    for (const level of ['x.y', 's*t', 'a b', 'é😀', '$x', '%41'])
+      await client.publishAsync(`${id}/${level}`, 'hi', { qos: 1 });
+    await eventually(() => topics.length > 0 && topics.length === answers.length);
+    await client.publishAsync(`${id}/last`, 'hi', { qos: 1 });
+    await Promise.all([last, answered]);
+    expect(answers.sort()).toEqual(topics.map((topic) => `${topic} hi 1`).sort());
   });
 
   it('brings what came while the bridge was away, in order, and QoS 0 as such', async () => {

@@ -4,7 +4,7 @@ import type { Wire } from './connection.js';
 import { idInUse, isIdInUse, place, reasonText } from './errors.js';
 
 /**
- * Resolves when the peer has opened the link; rejects with `subscription-refused` (a receiver), `client-id-in-use` (a durable one that
+ * Resolves when the peer has opened the link; rejects with `subscription-refused` (a receiver), `client-id-in-use` (a durable one, `isDurable`, that
  * another client has) or `destination-refused` (a sender) when it refuses, or with the reason why the connection ended. When the peer closes the link later,
  * without `expected`, the connection ends: its user would wait for ever otherwise.
  */
@@ -14,6 +14,7 @@ export function linkOpened(
   role: 'receiver' | 'sender',
   what: string,
   expected: () => boolean,
+  isDurable = false,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let opened = false;
@@ -45,7 +46,7 @@ export function linkOpened(
       refused = true;
       const code = role === 'receiver' ? 'subscription-refused' : 'destination-refused';
       fail(
-        role === 'receiver' && isIdInUse(reason)
+        isDurable && isIdInUse(reason)
           ? idInUse(wire.endpoint, reason)
           : new BridgeError(
               code,

@@ -54,7 +54,7 @@ export class AmqpSource implements Source {
     const source = new AmqpSource(wire, spec, receiver, onDelivery);
     const name = renderPattern(spec.pattern, { one: '*', rest: '>' });
     const what = `the subscription to ${describeAddress({ kind: spec.kind, name })}`;
-    await linkOpened(wire, receiver, 'receiver', what, () => source.#closed);
+    await linkOpened(wire, receiver, 'receiver', what, () => source.#closed, spec.durable !== undefined);
     return source;
   }
 

@@ -59,6 +59,7 @@ describe('defaults', () => {
     ['mqtt: "a/{x}", share: s', 'type: artemis, host: h', 'mqtt'],
     ['mqtt: "a/{x}", qos: 2', 'type: artemis, host: h', 'mqtt'],
     ['mqtt: "v1.0/{x}"', 'type: artemis, host: h', 'mqtt'],
+    ['mqtt: "{x}/a"', 'type: artemis, host: h', 'mqtt'],
     ['mqtt: "a/{x}"', 'type: activemq, host: h', 'mqtt'],
     ['mqtt: "a/{x}"', 'type: mqtt, host: h', 'mqtt'],
   ])('read { %s } of a broker { %s } via %s', async (from, broker, via) => {
@@ -70,7 +71,7 @@ describe('defaults', () => {
     const { routes } = await configOf(
       route('from: { mqtt: "a/{x}/{rest...}" }, to: { mqtt: b }', 'type: artemis, host: h'),
     );
-    expect(routes[0]?.from.durable).toBe('a/+/#');
+    expect(routes[0]?.from.durable).toBe('mqtt/a/+/#');
   });
 });
 
