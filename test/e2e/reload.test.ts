@@ -59,11 +59,18 @@ ${routes.replaceAll('ID', id)}`,
     const answer = await fetch(`${base}/api/reload`, { method: 'POST' });
     return (await answer.json()) as ReloadOutcome;
   };
-  /** Waits for the outcome of a reload that something else than HTTP asked for. */
+  const isIdle = (outcome: ReloadOutcome) =>
+    outcome.ok &&
+    [outcome.changes.added, outcome.changes.changed, outcome.changes.removed].flat().length === 0;
+  /**
+   * Waits for the outcome of a reload that something else than HTTP asked for. One that finds nothing new is that of the file's watch, which
+   * sees what HTTP or a signal has taken already.
+   */
   const reloadedAfter = (before: BridgeStatus) =>
     eventually(async () => {
       const { lastReload } = await health();
-      return lastReload !== undefined && lastReload.at !== before.lastReload?.at ? lastReload : undefined;
+      const isNew = lastReload !== undefined && lastReload.at !== before.lastReload?.at;
+      return isNew && !isIdle(lastReload) ? lastReload : undefined;
     });
 
   const STEADY = '  steady: { from: { mqtt: "ID/steady/{room}" }, to: { queue: ID.steady } }\n';
