@@ -248,7 +248,11 @@ export function checkBroker(
   }
   const mqttKey = side === 'from' && kind === 'mqtt' && end.via === otherVia ? onlyOverMqtt(end) : undefined;
   if (viaNode !== undefined && mqttKey !== undefined) {
-    report.at(viaNode, `what "${mqttKey}" says here can only be read via mqtt; leave "via" out`);
+    const what =
+      mqttKey === 'mqtt'
+        ? 'a topic whose first level is a capture, or that has one of . \\ * : $ in a level,'
+        : `what "${mqttKey}" says here`;
+    report.at(viaNode, `${what} can only be read via mqtt; leave "via" out`);
     return;
   }
   const given = context.brokers?.entries.get(name);

@@ -81,31 +81,19 @@ routes:
   it('has the names that an MQTT client with the same filter gets', async () => {
     const id = uniqueName('level');
     await start(await mapping(id, `${id}/{room}`));
-    const subscriber = await member();
     const topics: string[] = [];
-    const last = new Promise<void>((resolve) => {
-      subscriber.on('message', (topic) => {
-        topics.push(topic);
-        if (topic === `${id}/last`) resolve();
-      });
-    });
+    const subscriber = await member();
+    subscriber.on('message', (topic) => topics.push(topic));
     await subscriber.subscribeAsync(`${id}/+`, { qos: 1 });
-    const out = await member();
     const answers: string[] = [];
-    const answered = new Promise<void>((resolve) => {
-      out.on('message', (_topic, body) => {
-        answers.push(String(body));
-        if (String(body).startsWith(`${id}/last`)) resolve();
-      });
-    });
+    const out = await member();
+    out.on('message', (_topic, body) => answers.push(String(body)));
     await out.subscribeAsync(`${id}-out`, { qos: 1 });
     const client = await member();
-    // Without a backslash: an MQTT client does not get the name that was published to then (2.40.0).
+    // No single level takes in the first one, and of a backslash an MQTT client does not get the name that was published to (2.40.0).
     for (const level of ['x.y', 's*t', 'a b', 'é😀', '$x', '%41'])
       await client.publishAsync(`${id}/${level}`, 'hi', { qos: 1 });
-    await eventually(() => topics.length > 0 && topics.length === answers.length);
-    await client.publishAsync(`${id}/last`, 'hi', { qos: 1 });
-    await Promise.all([last, answered]);
+    await eventually(() => topics.length >= 5 && topics.length === answers.length);
     expect(answers.sort()).toEqual(topics.map((topic) => `${topic} hi 1`).sort());
   });
 

@@ -45,6 +45,7 @@ const BROKERS = [
   { name: 'Classic', start: startClassic },
   { name: 'Artemis', start: startArtemis },
 ].filter(({ name }) => [undefined, name].includes(process.env.LONG_RUN_BROKER));
+if (BROKERS.length === 0) throw new RangeError('LONG_RUN_BROKER is Classic or Artemis');
 
 const seed = seedOfRun();
 const gib = Math.round(totalmem() / 2 ** 30);

@@ -91,6 +91,13 @@ describe('an MQTT topic that is to be read over AMQP', () => {
     ]);
   });
 
+  it.each(['v1.0/{x}', '{x}/a'])('cannot be %s', async (topic) => {
+    const text = route(`from: { mqtt: "${topic}", via: amqp }, to: { mqtt: b }`, 'type: artemis, host: h');
+    expect(await problemsOf(text)).toEqual([
+      expect.stringMatching(/a topic whose first level is a capture, .* can only be read via mqtt/),
+    ]);
+  });
+
   it('is of Artemis', async () => {
     expect(
       await problemsOf(
