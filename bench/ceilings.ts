@@ -59,7 +59,10 @@ export async function sinkCeiling(
   const began = performance.now();
   await Promise.all(
     sinks.map(async (sink, lane) => {
-      const own = Array.from({ length: messages / LANES }, (_, index) => index * LANES + lane);
+      const own = Array.from(
+        { length: Math.ceil((messages - lane) / LANES) },
+        (_, index) => index * LANES + lane,
+      );
       await Promise.all(
         own.map((n) =>
           sink.send({

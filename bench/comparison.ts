@@ -17,7 +17,7 @@ export interface Results {
 
 type Rows = readonly (readonly string[])[];
 
-const CAMEL = 'Apache Camel, in order';
+const isCamel = (peer: string) => peer === 'Apache Camel, in order';
 const isOwnPath = (peer: string) => peer.startsWith("the broker's own path");
 
 /** The middle of the rounds. */
@@ -52,6 +52,13 @@ const ratio = (figure: number, base: number) =>
 const total = <One>(rounds: readonly One[], pick: (one: One) => number) =>
   String(rounds.reduce((sum, one) => sum + pick(one), 0));
 
+/** What was lost, came twice and came out of order, in all rounds together. */
+const account = (rounds: readonly Pick<DrainResult, 'lost' | 'duplicates' | 'reordered'>[]) => [
+  total(rounds, ({ lost }) => lost),
+  total(rounds, ({ duplicates }) => duplicates),
+  total(rounds, ({ reordered }) => reordered),
+];
+
 /** Median msg/s of whatever `matches` of the same broker. */
 function speedOf(
   all: readonly (Measurement & { readonly perSecond: number })[],
@@ -64,17 +71,13 @@ function speedOf(
 }
 
 export function drainTable({ drains, ceilings }: Results): Rows {
-  const ceiling = (broker: string, via: string) =>
-    median(
-      ceilings.filter((one) => one.broker === broker && one.via === via).map(({ perSecond }) => perSecond),
-    );
+  const limitOf = (broker: string, via: string) =>
+    ceilings.filter((one) => one.broker === broker && one.via === via).map(({ perSecond }) => perSecond);
   const limits = [...new Set(ceilings.map(({ broker }) => broker))].flatMap((broker) =>
     (['mqtt', 'stomp', 'amqp'] as const).map((via) => [
       broker,
       via === 'mqtt' ? 'limit: MQTT source alone' : `limit: ${via.toUpperCase()} sink alone`,
-      spread(
-        ceilings.filter((one) => one.broker === broker && one.via === via).map(({ perSecond }) => perSecond),
-      ),
+      spread(limitOf(broker, via)),
       ...Array.from({ length: 7 }, () => ''),
     ]),
   );
@@ -95,23 +98,18 @@ export function drainTable({ drains, ceilings }: Results): Rows {
     ...grouped(drains).map(({ first: { broker, peer }, rounds }) => {
       const speed = median(rounds.map(({ perSecond }) => perSecond));
       const lower = Math.min(
-        ceiling(broker, 'mqtt'),
-        ceiling(broker, peer.endsWith('stomp') ? 'stomp' : 'amqp'),
+        median(limitOf(broker, 'mqtt')),
+        median(limitOf(broker, peer.endsWith('stomp') ? 'stomp' : 'amqp')),
       );
       return [
         broker,
         peer,
         spread(rounds.map(({ perSecond }) => perSecond)),
-        ratio(
-          speed,
-          speedOf(drains, broker, (name) => name === CAMEL),
-        ),
+        ratio(speed, speedOf(drains, broker, isCamel)),
         ratio(speed, lower),
         spread(rounds.map(({ peakRssMiB }) => peakRssMiB)),
         spread(rounds.map(({ cpuSeconds, messages }) => (cpuSeconds / messages) * 100_000)),
-        total(rounds, ({ lost }) => lost),
-        total(rounds, ({ duplicates }) => duplicates),
-        total(rounds, ({ reordered }) => reordered),
+        ...account(rounds),
       ];
     }),
   ];
@@ -140,18 +138,13 @@ export function liveTable({ lives }: Results): Rows {
         broker,
         peer,
         spread(rounds.map(({ perSecond }) => perSecond)),
-        ratio(
-          speed,
-          speedOf(lives, broker, (name) => name === CAMEL),
-        ),
+        ratio(speed, speedOf(lives, broker, isCamel)),
         ratio(speed, speedOf(lives, broker, isOwnPath)),
         usages.length === 0 ? '–' : spread(usages.map(({ peakRssMiB }) => peakRssMiB)),
         usages.length === 0
           ? '–'
           : spread(usages.map(({ cpuSeconds, messages }) => (cpuSeconds / messages) * 100_000)),
-        total(rounds, ({ lost }) => lost),
-        total(rounds, ({ duplicates }) => duplicates),
-        total(rounds, ({ reordered }) => reordered),
+        ...account(rounds),
       ];
     }),
   ];

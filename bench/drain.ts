@@ -1,12 +1,8 @@
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TestBroker } from '../test/support/brokers.js';
-import { uniqueName } from '../test/support/names.js';
+import { whileRunning, withJob } from './job.js';
 import { type Measured, publish, startMeter, type Usage, usageOf } from './load.js';
-import type { Job, Peer, RunningPeer } from './peers/peer.js';
+import type { Peer, RunningPeer } from './peers/peer.js';
 
 /** Milliseconds after which a drain counts as stuck. */
 const LIMIT = 180_000;
@@ -26,31 +22,18 @@ export interface DrainResult extends Usage, Pick<Measured, 'lost' | 'duplicates'
  * Fills what the broker keeps for a peer while that is away, lets the peer move it, and only then reads the queue: a reader beside it
  * would cost the broker as much as the peer does. The time runs from the first confirmed message to the last.
  */
-export async function drain(
-  broker: TestBroker,
-  label: string,
-  peer: Peer,
-  messages: number,
-): Promise<DrainResult> {
-  const id = uniqueName('bench');
-  const folder = await mkdtemp(join(tmpdir(), 'bridge-bench-'));
-  const job: Job = { broker, id, folder, topicFilter: `${id}/+/messages`, queue: `${id}-out` };
-  await peer.prepare(job);
-  await publish(job, { messages, topic: (room) => `${id}/room-${room}/messages` });
-  const { child, moved } = await peer.start(job);
-  try {
-    const perSecond = await Promise.race([rate(moved, messages), endedEarly(child, peer.name)]);
-    const usage = await usageOf(child.pid ?? 0);
-    const { measured } = await startMeter(job, job.queue, messages);
-    const { lost, duplicates, reordered } = await measured;
-    return { broker: label, peer: peer.name, messages, perSecond, ...usage, lost, duplicates, reordered };
-  } finally {
-    child.removeAllListeners('exit');
-    const exited = child.exitCode === null ? once(child, 'exit') : Promise.resolve();
-    child.kill('SIGKILL');
-    await exited;
-    await rm(folder, { recursive: true, force: true });
-  }
+export function drain(broker: TestBroker, label: string, peer: Peer, messages: number): Promise<DrainResult> {
+  return withJob(broker, async (job) => {
+    await peer.prepare(job);
+    await publish(job, { messages, topic: (room) => `${job.id}/room-${room}/messages` });
+    return whileRunning(peer, job, async ({ child, moved }) => {
+      const perSecond = await rate(moved, messages);
+      const usage = await usageOf(child.pid ?? 0);
+      const { measured } = await startMeter(job, job.queue, messages);
+      const { lost, duplicates, reordered } = await measured;
+      return { broker: label, peer: peer.name, messages, perSecond, ...usage, lost, duplicates, reordered };
+    });
+  });
 }
 
 /**
@@ -72,10 +55,4 @@ async function rate(moved: RunningPeer['moved'], messages: number): Promise<numb
     await delay(LOOK);
   }
   throw new Error(`only ${last.count} of ${messages} messages were moved within ${LIMIT} ms`);
-}
-
-function endedEarly(child: RunningPeer['child'], name: string): Promise<never> {
-  return new Promise((_, reject) => {
-    child.once('exit', (code) => reject(new Error(`${name} ended early with exit code ${String(code)}`)));
-  });
 }

@@ -1,11 +1,7 @@
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { TestBroker } from '../test/support/brokers.js';
-import { uniqueName } from '../test/support/names.js';
+import { whileRunning, withJob } from './job.js';
 import { type Measured, publish, startMeter, type Usage, usageOf } from './load.js';
-import type { Job, Peer } from './peers/peer.js';
+import type { Peer } from './peers/peer.js';
 
 export interface LiveResult extends Measured {
   readonly broker: string;
@@ -23,41 +19,44 @@ export interface OwnPath {
   readonly queue: (id: string) => string;
 }
 
-/** Publishers, whatever moves the messages and a reader of the queue at the same time. */
-export async function live(
+/** Messages of one measurement, and how many a second; as fast as they are acknowledged without `rate`. */
+export interface Amount {
+  readonly messages: number;
+  readonly rate?: number;
+}
+
+/** Publishers, a peer that moves the messages and a reader of the queue at the same time. */
+export function live(broker: TestBroker, label: string, peer: Peer, amount: Amount): Promise<LiveResult> {
+  return withJob(broker, async (job) => {
+    const { measured } = await startMeter(job, job.queue, amount.messages);
+    await peer.prepare(job);
+    return whileRunning(peer, job, async ({ child, ready }) => {
+      await ready;
+      await publish(job, { ...amount, topic: (room) => `${job.id}/room-${room}/messages` });
+      const result = resultOf({ broker: label, peer: peer.name }, amount, await measured);
+      return { ...result, usage: await usageOf(child.pid ?? 0) };
+    });
+  });
+}
+
+/** The same without a peer. */
+export function liveOnOwnPath(
   broker: TestBroker,
   label: string,
-  peer: Peer | OwnPath,
-  { messages, rate }: { readonly messages: number; readonly rate?: number },
+  own: OwnPath,
+  amount: Amount,
 ): Promise<LiveResult> {
-  const id = uniqueName('bench');
-  const folder = await mkdtemp(join(tmpdir(), 'bridge-bench-'));
-  const isPeer = 'start' in peer;
-  const queue = isPeer ? `${id}-out` : peer.queue(id);
-  const topic = (room: number) => (isPeer ? `${id}/room-${room}/messages` : peer.topic(id, room));
-  const job: Job = { broker, id, folder, topicFilter: `${id}/+/messages`, queue };
-  const { measured } = await startMeter(job, queue, messages);
-  if (isPeer) await peer.prepare(job);
-  const running = isPeer ? await peer.start(job) : undefined;
-  try {
-    await running?.ready;
-    await publish(job, { messages, topic, ...(rate === undefined ? {} : { rate }) });
-    const seen = await measured;
-    const usage = running === undefined ? undefined : await usageOf(running.child.pid ?? 0);
-    return {
-      broker: label,
-      peer: peer.name,
-      messages,
-      perSecond: Math.round((messages - seen.lost) / seen.seconds),
-      ...seen,
-      ...(usage === undefined ? {} : { usage }),
-    };
-  } finally {
-    if (running !== undefined && running.child.exitCode === null) {
-      const exited = once(running.child, 'exit');
-      running.child.kill('SIGKILL');
-      await exited;
-    }
-    await rm(folder, { recursive: true, force: true });
-  }
+  return withJob(broker, async (job) => {
+    const { measured } = await startMeter(job, own.queue(job.id), amount.messages);
+    await publish(job, { ...amount, topic: (room) => own.topic(job.id, room) });
+    return resultOf({ broker: label, peer: own.name }, amount, await measured);
+  });
+}
+
+function resultOf(
+  what: Pick<LiveResult, 'broker' | 'peer'>,
+  { messages }: Amount,
+  seen: Measured,
+): LiveResult {
+  return { ...what, messages, perSecond: Math.round((messages - seen.lost) / seen.seconds), ...seen };
 }

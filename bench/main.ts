@@ -5,7 +5,7 @@ import { startArtemis, startClassic, type TestBroker } from '../test/support/bro
 import { sinkCeiling, sourceCeiling } from './ceilings.js';
 import { drainTable, latencyTable, liveTable, type Results, tooSlow } from './comparison.js';
 import { drain } from './drain.js';
-import { live, type OwnPath } from './live.js';
+import { type Amount, type LiveResult, live, liveOnOwnPath, type OwnPath } from './live.js';
 import { measureMapping } from './mapping.js';
 import { benthosPeer, buildBenthos } from './peers/benthos.js';
 import { bridgePeer } from './peers/bridge.js';
@@ -35,8 +35,8 @@ const { values } = parseArgs({
 });
 const messages = Number(values.messages);
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
-if (!Number.isInteger(messages) || messages < 4 || !Number.isInteger(rounds) || rounds < 1) {
-  console.error('bench: --messages and --rounds take whole numbers');
+if (!Number.isInteger(messages) || messages < 1 || !Number.isInteger(rounds) || rounds < 1) {
+  console.error('bench: --messages and --rounds take whole numbers from 1');
   process.exit(2);
 }
 const parts = new Set(values.parts.split(','));
@@ -81,56 +81,61 @@ printTable('Matching and mapping one message of 200 bytes', [
 ]);
 
 const hasBenthos = !values.quick && (await buildBenthos());
-if (!values.quick && !hasBenthos) console.log('no Go here: Redpanda Connect is left out');
+if (!values.quick && !hasBenthos) console.log('Redpanda Connect is left out');
 
-function peersFor(): Peer[] {
-  const ours = [
-    bridgePeer('activemq-bridge, via: stomp', { via: 'stomp' }),
-    bridgePeer('activemq-bridge, via: amqp', { via: 'amqp' }),
-    naivePeer(),
-  ];
-  if (values.quick) return ours;
-  return [
-    ...ours,
-    camelPeer('in-order'),
-    camelPeer('parallel'),
-    ...(hasBenthos ? [benthosPeer('durable'), benthosPeer('as it comes')] : []),
-  ];
-}
+const peers: readonly Peer[] = [
+  bridgePeer('stomp'),
+  bridgePeer('amqp'),
+  naivePeer(),
+  ...(values.quick ? [] : [camelPeer('in-order'), camelPeer('parallel')]),
+  ...(hasBenthos ? [benthosPeer('durable'), benthosPeer('as it comes')] : []),
+];
 
-async function measure(broker: TestBroker, label: string, own: OwnPath, results: Results): Promise<void> {
-  const tell = (what: string) => console.log(`${label}: ${what}`);
-  const peers = peersFor();
-  for (let round = 1; round <= rounds; round++) {
-    if (parts.has('drain')) {
-      for (const via of ['stomp', 'amqp'] as const) {
-        tell(`round ${round} of ${rounds}, sink only, ${via}`);
-        results.ceilings.push({ broker: label, via, perSecond: await sinkCeiling(broker, via, messages) });
-      }
-      tell(`round ${round} of ${rounds}, source only`);
-      const perSecond = await sourceCeiling(broker, messages);
-      results.ceilings.push({ broker: label, via: 'mqtt', perSecond });
-      for (const peer of peers.filter(({ drains }) => drains?.includes(broker.type) ?? true)) {
-        tell(`round ${round} of ${rounds}, drain: ${peer.name}`);
-        results.drains.push(await drain(broker, label, peer, messages));
-      }
-    }
-    for (const peer of [own, ...peers]) {
-      if (parts.has('live')) {
-        tell(`round ${round} of ${rounds}, live: ${peer.name}`);
-        results.lives.push(await live(broker, label, peer, { messages }));
-      }
-      if (parts.has('latency'))
-        for (const rate of RATES) {
-          tell(`round ${round} of ${rounds}, ${rate} messages a second: ${peer.name}`);
-          const measured = await live(broker, label, peer, { messages: rate * SECONDS, rate });
-          results.latencies.push({ ...measured, rate });
-        }
-    }
+const results: Results = { ceilings: [], drains: [], lives: [], latencies: [] };
+
+/** One measurement; what fails is told and left out, so that the others are not lost with it. */
+async function attempt(what: string, measure: () => Promise<unknown>): Promise<void> {
+  console.log(what);
+  try {
+    await measure();
+  } catch (error) {
+    console.error(`bench: ${what}: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
   }
 }
 
-const results: Results = { ceilings: [], drains: [], lives: [], latencies: [] };
+async function measureDrains(broker: TestBroker, label: string, round: string): Promise<void> {
+  const { ceilings, drains } = results;
+  for (const via of ['stomp', 'amqp'] as const)
+    await attempt(`${round}, sink only, ${via}`, async () =>
+      ceilings.push({ broker: label, via, perSecond: await sinkCeiling(broker, via, messages) }),
+    );
+  await attempt(`${round}, source only`, async () =>
+    ceilings.push({ broker: label, via: 'mqtt', perSecond: await sourceCeiling(broker, messages) }),
+  );
+  for (const peer of peers.filter(({ drains }) => drains?.includes(broker.type) ?? true))
+    await attempt(`${round}, drain: ${peer.name}`, async () =>
+      drains.push(await drain(broker, label, peer, messages)),
+    );
+}
+
+async function measureLive(broker: TestBroker, label: string, own: OwnPath, round: string): Promise<void> {
+  const { lives, latencies } = results;
+  const runs: [string, (amount: Amount) => Promise<LiveResult>][] = [
+    [own.name, (amount) => liveOnOwnPath(broker, label, own, amount)],
+    ...peers.map((peer): (typeof runs)[number] => [peer.name, (amount) => live(broker, label, peer, amount)]),
+  ];
+  for (const [name, run] of runs) {
+    if (parts.has('live'))
+      await attempt(`${round}, live: ${name}`, async () => lives.push(await run({ messages })));
+    if (!parts.has('latency')) continue;
+    for (const rate of RATES)
+      await attempt(`${round}, ${rate} messages a second: ${name}`, async () =>
+        latencies.push({ ...(await run({ messages: rate * SECONDS, rate })), rate }),
+      );
+  }
+}
+
 for (const [label, start, own] of [
   ['Classic', () => startClassic(), OWN_CLASSIC],
   ['Artemis', () => startArtemis({ edit: withDivert }), OWN_ARTEMIS],
@@ -138,7 +143,11 @@ for (const [label, start, own] of [
   if (values.only !== undefined && values.only !== label.toLowerCase()) continue;
   const broker = await start();
   try {
-    await measure(broker, label, own, results);
+    for (let round = 1; round <= rounds; round++) {
+      const which = `${label}, round ${round} of ${rounds}`;
+      if (parts.has('drain')) await measureDrains(broker, label, which);
+      await measureLive(broker, label, own, which);
+    }
   } finally {
     await broker.stop();
   }

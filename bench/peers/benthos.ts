@@ -12,18 +12,17 @@ import type { Job, Peer } from './peer.js';
 const SOURCES = fileURLToPath(new URL('../benthos', import.meta.url));
 const PROGRAM = join(SOURCES, 'target', 'benthos');
 
-/** Builds the engine of Redpanda Connect; false where there is no Go. */
+/** Builds the engine of Redpanda Connect; says why and resolves false where that cannot be done. */
 export async function buildBenthos(): Promise<boolean> {
-  const run = promisify(execFile);
-  const found = await run('go', ['version']).then(
-    () => true,
-    () => false,
-  );
-  if (!found) return false;
   console.log('building Benthos, the engine of Redpanda Connect, from Go modules …');
   await mkdir(join(SOURCES, 'target'), { recursive: true });
-  await run('go', ['build', '-o', PROGRAM, '.'], { cwd: SOURCES });
-  return true;
+  try {
+    await promisify(execFile)('go', ['build', '-o', PROGRAM, '.'], { cwd: SOURCES });
+    return true;
+  } catch (error) {
+    console.log(`no Benthos: ${error instanceof Error ? error.message : String(error)}`);
+    return false;
+  }
 }
 
 /**

@@ -9,25 +9,19 @@ import type { Job, Peer } from './peer.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/bridge/main.js', import.meta.url));
 
-/** How the bridge reads and writes, as in a mapping file. */
-export interface BridgeSettings {
-  readonly from?: string;
-  readonly via: 'stomp' | 'amqp';
-}
-
-/** This bridge, built, in a process of its own. */
-export function bridgePeer(name: string, { from = 'mqtt: "ID/{room}/messages"', via }: BridgeSettings): Peer {
+/** This bridge, built, in a process of its own; `via`: how it writes. */
+export function bridgePeer(via: 'stomp' | 'amqp'): Peer {
   const start = async (job: Job) => {
     const port = await freePort();
     const file = join(job.folder, 'mapping.yaml');
-    await writeFile(file, mapping(job, port, from.replace('ID', job.id), via));
+    await writeFile(file, mapping(job, port, via));
     const child = spawn(process.execPath, [MAIN, 'run', file, '--log-level', 'warn'], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     return { child, moved: () => delivered(port), ready: isReady(port) };
   };
   return {
-    name,
+    name: `activemq-bridge, via: ${via}`,
     start,
     prepare: async (job) => {
       const { child, ready } = await start(job);
@@ -37,7 +31,7 @@ export function bridgePeer(name: string, { from = 'mqtt: "ID/{room}/messages"', 
   };
 }
 
-const mapping = ({ broker, id, queue }: Job, port: number, from: string, via: string) => `version: 1
+const mapping = ({ broker, id, queue }: Job, port: number, via: string) => `version: 1
 brokers:
   broker:
     type: ${broker.type}
@@ -49,7 +43,7 @@ brokers:
     clientId: ${id}
 routes:
   drain:
-    from: { ${from} }
+    from: { mqtt: "${id}/{room}/messages" }
     to: { queue: ${queue}, via: ${via}, properties: { room: "{room}" } }
 http: { port: ${port} }
 `;
