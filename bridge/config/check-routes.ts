@@ -233,25 +233,26 @@ export function checkBroker(
     return;
   }
   const { writtenVia, readAsJms } = flavourOf(broker.type).mqtt;
-  const otherVia = side === 'to' ? writtenVia : readAsJms?.via;
-  const mqttVia: readonly (string | undefined)[] = ['mqtt', otherVia];
-  const fits = kind === 'mqtt' ? mqttVia.includes(end.via) : end.via !== 'mqtt';
+  const jmsVia = side === 'to' ? writtenVia : readAsJms?.via;
+  const vias: readonly (string | undefined)[] = ['mqtt', jmsVia];
+  const fits = kind === 'mqtt' ? vias.includes(end.via) : end.via !== 'mqtt';
   if (viaNode !== undefined && end.via !== undefined && !fits) {
     const right =
       kind !== 'mqtt'
         ? `a ${kind} is reached via amqp or stomp`
-        : otherVia !== undefined
-          ? `an MQTT topic is ${side === 'to' ? 'written' : 'read'} via mqtt or ${otherVia}`
+        : jmsVia !== undefined
+          ? `an MQTT topic is ${side === 'to' ? 'written' : 'read'} via mqtt or ${jmsVia}`
           : '"via" is for queues and topics; leave it out';
     report.at(viaNode, right);
     return;
   }
-  const mqttKey = side === 'from' && kind === 'mqtt' && end.via === otherVia ? onlyOverMqtt(end) : undefined;
-  if (viaNode !== undefined && mqttKey !== undefined) {
+  const mqttOnlyKey =
+    side === 'from' && kind === 'mqtt' && end.via === jmsVia ? onlyOverMqtt(end) : undefined;
+  if (viaNode !== undefined && mqttOnlyKey !== undefined) {
     const what =
-      mqttKey === 'mqtt'
+      mqttOnlyKey === 'mqtt'
         ? 'a topic whose first level is a capture, or that has one of . \\ * : $ in a level,'
-        : `what "${mqttKey}" says here`;
+        : `what "${mqttOnlyKey}" says here`;
     report.at(viaNode, `${what} can only be read via mqtt; leave "via" out`);
     return;
   }
