@@ -45,6 +45,7 @@ routes:
   move: { from: { queue: ${id}, via: stomp }, to: ${to}, deadLetter: ${id}.dead }
 `;
   const status = () => bridge?.status().routes[0];
+  const source = () => bridge?.status().connections.find(({ name }) => name.startsWith('move from'));
 
   async function fill(name: string, count: number, over: (n: number) => object = () => ({})) {
     const connection = await connectStomp(
@@ -66,8 +67,15 @@ routes:
       const id = uniqueName('test.once');
       await fill(id, MESSAGES);
       bridge = await startBridgeOn(mapping(id, `{ queue: ${id}.out }`), broker);
+      let before: { readonly since: string; readonly received: number } | undefined;
       for (let cut = 1; cut <= CUTS; cut++) {
-        await eventually(() => (status()?.received ?? 0) >= (cut * MESSAGES) / (CUTS + 2));
+        // Over the next connection: while the bridge connects, nothing can be under way.
+        before = await eventually(() => {
+          const { state, since } = source() ?? {};
+          const { received } = status() ?? { received: 0 };
+          const isNew = state === 'up' && since !== undefined && since !== before?.since;
+          return isNew && received >= (before?.received ?? 0) + MESSAGES / 10 && { since, received };
+        });
         // Until the bridge has sent what gets no further; or the broker has committed, and its answer gets no further.
         await eventually(() => {
           proxy.hang(direction);
