@@ -15,11 +15,12 @@ import { asBridgeError, type BridgeError } from '../errors.js';
 import { describeAddress } from '../message/address.js';
 import type { Message } from '../message/message.js';
 import type { Log } from '../observability/log.js';
-import { RouteTable } from '../routing/route-table.js';
+import { type Match, RouteTable } from '../routing/route-table.js';
 import type { ConnectionStatus, RouteStatus } from '../status.js';
 import type { EchoReader } from './echo-ledger.js';
 import { type Lanes, SEND_TIMEOUT } from './lanes.js';
 import { bodySize } from './mapping.js';
+import type { RouteRecord } from './route-record.js';
 import { type Begin, type FlowRoute, RouteWorker } from './route-worker.js';
 import { sourceSpecOf, viewOf } from './subscriptions.js';
 import type { Tails } from './tails.js';
@@ -253,20 +254,19 @@ export class Flow {
       if (way?.isSettled !== true) delivery.settle('accepted');
     };
     if (this.#atMostOnce) accept();
-    void this.#deliver(message, delivery.redelivered, way?.begin)
-      .catch((cause: unknown) => {
-        const { message } = asBridgeError(cause, 'mapping-failed');
-        this.#options.log.error('delivery failed, it stays with its broker', { reason: message });
-        return false;
-      })
-      .then((safe) => {
-        open.outstanding--;
-        this.#outstanding--;
-        way?.end();
-        if (safe && !this.#atMostOnce) accept();
-        if (this.#outstanding === 0) this.#drained?.();
-        this.#grantSoon();
-      });
+    const done = (safe: boolean) => {
+      open.outstanding--;
+      this.#outstanding--;
+      way?.end();
+      if (safe && !this.#atMostOnce) accept();
+      if (this.#outstanding === 0) this.#drained?.();
+      this.#grantSoon();
+    };
+    this.#deliver(message, delivery.redelivered, way?.begin).then(done, (cause: unknown) => {
+      const { message } = asBridgeError(cause, 'mapping-failed');
+      this.#options.log.error('delivery failed, it stays with its broker', { reason: message });
+      done(false);
+    });
     this.#grantSoon();
   }
 
@@ -285,13 +285,15 @@ export class Flow {
     const arrival = { id: `${this.#idPrefix}${++this.#sequence}`, now: Date.now(), redelivered };
     const matches = this.#table.match(message.address.name);
     if (matches.length === 0) this.#tellOfUnmatched(message);
-    const done = await Promise.all(
-      matches.map(async ({ route: worker, captures }) => {
-        const safe = await worker.deliver(message, captures, arrival, begin);
-        if (!safe && this.#atMostOnce) worker.record.counters.lost++;
-        return safe;
-      }),
-    );
+    const [first, ...others] = matches;
+    if (first === undefined) return true;
+    const deliver = ({ route: worker, captures }: Match<RouteWorker>) => {
+      const delivering = worker.deliver(message, captures, arrival, begin);
+      return this.#atMostOnce ? countLost(delivering, worker.record) : delivering;
+    };
+    // Most messages have one route: they are then a few promises cheaper.
+    if (others.length === 0) return await deliver(first);
+    const done = await Promise.all(matches.map(deliver));
     return done.every((safe) => safe);
   }
 
@@ -329,6 +331,13 @@ export class Flow {
       );
     }, this.#options.idle ?? IDLE).unref();
   }
+}
+
+/** At most once: what is not safe anywhere is gone. */
+async function countLost(delivering: Promise<boolean>, { counters }: RouteRecord): Promise<boolean> {
+  const safe = await delivering;
+  if (!safe) counters.lost++;
+  return safe;
 }
 
 function withoutAll(

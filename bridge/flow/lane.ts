@@ -10,7 +10,8 @@ export interface SendOptions {
   readonly onRetry?: (error: BridgeError) => void;
 }
 
-interface Entry extends SendOptions {
+interface Entry {
+  readonly options: SendOptions;
   readonly sequence: number;
   readonly message: OutboundMessage;
   readonly confirm: () => void;
@@ -22,6 +23,8 @@ interface Entry extends SendOptions {
   /** How often its broker said no to it. */
   refusals: number;
 }
+
+const NO_OPTIONS: SendOptions = {};
 
 /** Failures that leave open whether the broker has the message. */
 const IN_DOUBT: ReadonlySet<ErrorCode> = new Set(['connection-lost', 'send-timeout'] satisfies ErrorCode[]);
@@ -81,16 +84,16 @@ export class Lane {
    * BridgeError: a permanent one for this message alone (`expired` when its time was over before it was sent), or `connection-lost`
    * when the lane was closed.
    */
-  send(message: OutboundMessage, options: SendOptions = {}): Promise<void> {
+  send(message: OutboundMessage, options: SendOptions = NO_OPTIONS): Promise<void> {
     return new Promise((confirm, refuse) => {
       if (this.#closed) {
         refuse(laneClosed());
         return;
       }
       this.#waiting.push({
+        options,
         sequence: this.#sequence++,
         message,
-        ...options,
         confirm,
         refuse,
         losses: 0,
@@ -140,12 +143,13 @@ export class Lane {
       taken++;
       const message = withTimeLeft(entry);
       if (message === undefined) entry.refuse(expired());
-      else this.#hand({ entry, message }, sink, isolating);
+      else this.#hand(entry, message, sink, isolating);
     }
-    if (taken > 0) this.#waiting.splice(0, taken);
+    if (taken === this.#waiting.length) this.#waiting.length = 0;
+    else if (taken > 0) this.#waiting.splice(0, taken);
   }
 
-  #hand({ entry, message }: { entry: Entry; message: OutboundMessage }, sink: Sink, alone: boolean): void {
+  #hand(entry: Entry, message: OutboundMessage, sink: Sink, alone: boolean): void {
     this.#unanswered++;
     this.#lastHanded = entry.sequence;
     entry.attempts++;
@@ -189,7 +193,7 @@ export class Lane {
     if (error.code === 'destination-full')
       this.#isolateUntil = Math.max(this.#isolateUntil, entry.sequence + CAUTIOUS_FOR);
     this.#failed.push(entry);
-    entry.onRetry?.(error);
+    entry.options.onRetry?.(error);
   }
 
   /** Nothing more goes to a sink whose broker does not answer; the next connection's sink takes over. */
@@ -219,7 +223,7 @@ export class Lane {
 }
 
 /** Brokers count a time to live from when they get the message; undefined when nothing is left of it. */
-function withTimeLeft({ message, expires }: Entry): OutboundMessage | undefined {
+function withTimeLeft({ message, options: { expires } }: Entry): OutboundMessage | undefined {
   if (expires === undefined) return message;
   const left = Math.ceil(expires - performance.now());
   return left < 1 ? undefined : { ...message, ttl: Math.min(message.ttl ?? left, left) };

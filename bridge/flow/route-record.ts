@@ -13,6 +13,11 @@ const LATELY = 2 * SEND_TIMEOUT;
 /** Milliseconds that a message may be on its way before its route counts as held up. */
 const HELD_UP_AFTER = 30_000;
 
+/** Since when a message is being sent: milliseconds on the monotonic clock. */
+interface Sending {
+  readonly since: number;
+}
+
 /** What a route has to tell of its work: what it counted, and what holds it up. */
 export class RouteRecord {
   /** To be counted up by the route. */
@@ -32,14 +37,18 @@ export class RouteRecord {
   readonly #deadLetterReasons: Partial<Record<ErrorCode, number>> = {};
   #lastDeadLetter: RouteStatus['lastDeadLetter'];
   #lastRetry: { readonly error: BridgeError; readonly at: number } | undefined;
-  /** When each message that is being sent came to that, in the order of their coming. Milliseconds on the monotonic clock. */
-  readonly #sending = new Set<{ readonly since: number }>();
+  /** When each message that is being sent came to that, in the order of their coming. */
+  readonly #sending = new Set<Sending>();
 
-  /** A message is being sent from now on, until `sent` is called. */
-  sending(): { sent(): void } {
+  /** A message is being sent from now on, until `sent` is called with the same mark. */
+  sending(): Sending {
     const mark = { since: performance.now() };
     this.#sending.add(mark);
-    return { sent: () => this.#sending.delete(mark) };
+    return mark;
+  }
+
+  sent(mark: Sending): void {
+    this.#sending.delete(mark);
   }
 
   /** Something has to be sent again. */

@@ -44,9 +44,9 @@ interface Passage {
   readonly destination?: string;
   readonly orderKey: string;
   readonly id: string;
-  readonly begin?: Begin;
+  readonly begin: Begin | undefined;
   /** When its own time to live is over: milliseconds on the monotonic clock. */
-  readonly expires?: number;
+  readonly expires: number | undefined;
 }
 
 /**
@@ -89,51 +89,53 @@ export class RouteWorker {
     this.#pacer?.stop(this.route.config.delivery === 'at-most-once');
   }
 
-  /** Resolves true when the message is safe: confirmed by every destination, kept as a dead letter, or not wanted (any more). */
+  /**
+   * Resolves true when the message is safe: confirmed by every destination, kept as a dead letter, or not wanted (any more).
+   * Everything up to the first await happens in the turn of the delivery: lanes get messages in the order of arrival.
+   */
   async deliver(
     message: Message,
     captures: ReadonlyMap<string, string>,
     arrival: Arrival,
     begin?: Begin,
   ): Promise<boolean> {
-    this.record.counters.received++;
-    this.record.counters.inFlight++;
+    const { counters } = this.record;
+    counters.received++;
+    counters.inFlight++;
     this.tails?.note(this.route.config.name, message);
     try {
-      return await this.#pass(message, captures, arrival, begin);
+      const plan = this.#plan(message, captures, arrival);
+      if (plan === undefined) {
+        counters.filtered++;
+        return true;
+      }
+      const { id } = arrival;
+      if (plan instanceof BridgeError)
+        return await this.#refuse(
+          { message, orderKey: message.address.name, id, begin, expires: undefined },
+          plan,
+        );
+      const expires = message.ttl === undefined ? undefined : performance.now() + message.ttl;
+      const passage = { message, orderKey: plan.orderKey, id, begin, expires };
+      if (plan.dedupeKey !== undefined) return await this.#sendOnce(plan.dedupeKey, plan.sends, passage);
+      return (await this.#sendAll(plan.sends, passage)) !== 'abandoned';
     } finally {
-      this.record.counters.inFlight--;
+      counters.inFlight--;
     }
   }
 
-  /** Everything up to the first await happens in the turn of the delivery: lanes get messages in the order of arrival. */
-  async #pass(
-    message: Message,
-    captures: ReadonlyMap<string, string>,
-    arrival: Arrival,
-    begin: Begin | undefined,
-  ): Promise<boolean> {
-    const { id } = arrival;
-    const start = { message, id, ...(begin === undefined ? {} : { begin }) };
-    let plan: Plan | undefined;
+  /** What to send; an error for a message that the rule cannot judge. */
+  #plan(...delivery: Parameters<Planner>): Plan | BridgeError | undefined {
     try {
-      plan = this.route.plan(message, captures, arrival);
+      return this.route.plan(...delivery);
     } catch (cause) {
-      return await this.#refuse(
-        { ...start, orderKey: message.address.name },
-        asBridgeError(cause, 'mapping-failed'),
-      );
+      return asBridgeError(cause, 'mapping-failed');
     }
-    if (plan === undefined) {
-      this.record.counters.filtered++;
-      return true;
-    }
-    const { dedupeKey, orderKey, sends } = plan;
-    const lifetime = message.ttl === undefined ? {} : { expires: performance.now() + message.ttl };
-    const passage = { ...start, orderKey, ...lifetime };
-    if (dedupeKey === undefined) return (await this.#sendAll(sends, passage)) !== 'abandoned';
+  }
+
+  async #sendOnce(key: string, sends: readonly PlannedSend[], passage: Passage): Promise<boolean> {
     let end: 'sent' | 'expired' | 'abandoned' = 'abandoned';
-    const result = await this.#recent.once(dedupeKey, async () => {
+    const result = await this.#recent.once(key, async () => {
       end = await this.#sendAll(sends, passage);
       // What expired has not been sent: the next one with this key has to be.
       return end === 'sent';
@@ -147,10 +149,9 @@ export class RouteWorker {
   async #sendAll(sends: readonly PlannedSend[], passage: Passage): Promise<'sent' | 'expired' | 'abandoned'> {
     if (this.#pacer !== undefined && !(await this.#pacer.turn())) return 'abandoned';
     const mark = this.record.sending();
-    const fates =
-      (await this.#sendTogether(sends, passage)) ??
-      (await Promise.all(sends.map((send) => this.#sendOne(send, passage))));
-    mark.sent();
+    const together = passage.begin && (await this.#sendTogether(sends, passage));
+    const fates = together ?? (await this.#sendEach(sends, passage));
+    this.record.sent(mark);
     if (fates.every((fate) => fate === 'confirmed')) this.record.counters.delivered++;
     if (fates.includes('abandoned')) return 'abandoned';
     return fates.includes('expired') ? 'expired' : 'sent';
@@ -158,7 +159,7 @@ export class RouteWorker {
 
   /** The message as a whole cannot be delivered. */
   async #refuse(passage: Passage, error: BridgeError): Promise<boolean> {
-    const fates = await this.#sendTogether([{ to: undefined, result: error }], passage);
+    const fates = passage.begin && (await this.#sendTogether([{ to: undefined, result: error }], passage));
     const fate = fates?.[0] ?? (await this.#keepAsDeadLetter(passage, error));
     return fate !== 'abandoned';
   }
@@ -213,14 +214,22 @@ export class RouteWorker {
     return fates;
   }
 
+  /** Through the lanes. Most rules have one destination: a message is then a few promises cheaper. */
+  async #sendEach(sends: readonly PlannedSend[], passage: Passage): Promise<Fate[]> {
+    const [first, ...others] = sends;
+    if (first === undefined) return [];
+    if (others.length === 0) return [await this.#sendOne(first, passage)];
+    return Promise.all(sends.map((send) => this.#sendOne(send, passage)));
+  }
+
   async #sendOne({ to, result }: PlannedSend, passage: Passage): Promise<Fate> {
     const { echoes } = this.route;
     try {
       if (result instanceof BridgeError) throw result;
       echoes?.sent(to, result);
       const { orderKey, expires } = passage;
-      const lifetime = expires === undefined ? {} : { expires };
-      await this.#lanesOf(to).send(result, orderKey, { ...lifetime, onRetry: this.#onRetry });
+      const options = expires === undefined ? this.#sendOptions : { ...this.#sendOptions, expires };
+      await this.#lanesOf(to).send(result, orderKey, options);
       return 'confirmed';
     } catch (cause) {
       const error = asBridgeError(cause, 'mapping-failed');
@@ -240,7 +249,7 @@ export class RouteWorker {
     return index === undefined ? undefined : this.route.destinations[index];
   }
 
-  readonly #onRetry = (error: BridgeError): void => this.record.retry(error);
+  readonly #sendOptions = { onRetry: (error: BridgeError): void => this.record.retry(error) };
 
   #lanesOf(index: number): Lanes {
     const lanes = this.route.to[index];
@@ -276,7 +285,7 @@ export class RouteWorker {
     let wait = DEAD_LETTER_RETRY.initial;
     do {
       try {
-        await lanes.send(this.#deadLetter(passage, error, extent), orderKey, { onRetry: this.#onRetry });
+        await lanes.send(this.#deadLetter(passage, error, extent), orderKey, this.#sendOptions);
         this.#countDeadLetter(passage, error);
         return 'dead-lettered';
       } catch (cause) {

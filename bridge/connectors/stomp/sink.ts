@@ -4,7 +4,7 @@ import type { OutboundMessage } from '../../message/message.js';
 import type { Delivery, Endpoint, Sink, SinkSpec, Transaction } from '../connector.js';
 import type { StompFlavour } from '../flavours/flavour.js';
 import { placeOf, refusalOf } from './errors.js';
-import { encodeFrame } from './frame.js';
+import { encodeHeaders, framePieces } from './frame.js';
 import { encodeSend, type Send } from './headers.js';
 
 /** Messages in one transaction; measured: 20 to 500 perform alike. */
@@ -18,7 +18,7 @@ interface Pending {
   /** Of the first of them. */
   readonly to: Address;
   /** Of the delivery that is accepted with them. */
-  readonly ackId?: string;
+  readonly ackId: string | undefined;
   /** Milliseconds on the monotonic clock, which no change of the system's time moves; counted from when it was written. */
   deadline: number;
   readonly resolve: () => void;
@@ -70,8 +70,12 @@ export class StompSink implements Sink {
     this.#sweep = setInterval(() => this.#expire(), Math.max(50, spec.sendTimeout / 10)).unref();
   }
 
-  async send(message: OutboundMessage): Promise<void> {
-    await this.#enqueue([encodeSend(message, this.#connection.flavour)], message.to);
+  send(message: OutboundMessage): Promise<void> {
+    return new Promise((resolve, reject) => {
+      // What it throws the promise rejects with.
+      const sends = [encodeSend(message, this.#connection.flavour)];
+      this.#enqueue({ sends, to: message.to, ackId: undefined, resolve, reject });
+    });
   }
 
   transaction(delivery: Delivery): Transaction {
@@ -82,26 +86,23 @@ export class StompSink implements Sink {
         sends.push(encodeSend(message, this.#connection.flavour));
         if (sends.length === 1) to = message.to;
       },
-      commit: () => this.#enqueue(sends, to, delivery),
+      commit: () =>
+        new Promise((resolve, reject) => {
+          const ackId = this.#connection.takeOver(delivery);
+          if (ackId === undefined && this.#reason === undefined)
+            reject(new BridgeError('connection-lost', 'the connection that the message came over is gone'));
+          else this.#enqueue({ sends, to, ackId, resolve, reject });
+        }),
     };
   }
 
-  #enqueue(sends: readonly Send[], to: Address, delivery?: Delivery): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const ackId = delivery && this.#connection.takeOver(delivery);
-      if (this.#reason !== undefined) {
-        reject(this.#reason);
-        return;
-      }
-      if (delivery !== undefined && ackId === undefined) {
-        reject(new BridgeError('connection-lost', 'the connection that the message came over is gone'));
-        return;
-      }
-      const acknowledges = ackId === undefined ? {} : { ackId };
-      const deadline = Number.POSITIVE_INFINITY;
-      this.#waiting.push({ sends, to, ...acknowledges, deadline, resolve, reject });
-      this.#schedule();
-    });
+  #enqueue({ sends, to, ackId, resolve, reject }: Omit<Pending, 'deadline'>): void {
+    if (this.#reason !== undefined) {
+      reject(this.#reason);
+      return;
+    }
+    this.#waiting.push({ sends, to, ackId, resolve, reject, deadline: Number.POSITIVE_INFINITY });
+    this.#schedule();
   }
 
   /** The connection is gone. `refusal` is the text of the ERROR frame that ended it, if one did. */
@@ -142,26 +143,26 @@ export class StompSink implements Sink {
   }
 
   #begin(members: readonly Pending[]): void {
-    const receipt = ['receipt', this.#connection.receipt(() => this.#confirmed(members))] as const;
+    const receipt = encodeHeaders([['receipt', this.#connection.receipt(() => this.#confirmed(members))]]);
     const isFirst = this.#open.length === 0;
     const lone = isFirst ? withoutTransaction(members) : undefined;
     const batch: Batch = { members, commit: undefined };
     this.#open.push(batch);
     if (lone !== undefined) {
-      this.#connection.write(encodeFrame('SEND', [...lone.headers, receipt], lone.body));
+      this.#connection.write(Buffer.concat(framePieces('SEND', lone.lines + receipt, lone.body)));
       return;
     }
-    const transaction = ['transaction', `t${++this.#transaction}`] as const;
-    const commit = encodeFrame('COMMIT', [transaction, receipt]);
-    const frames = [
-      encodeFrame('BEGIN', [transaction]),
-      ...members.flatMap(({ sends, ackId }) => [
-        ...sends.map(({ headers, body }) => encodeFrame('SEND', [...headers, transaction], body)),
-        ...(ackId === undefined ? [] : [encodeFrame('ACK', [['id', ackId], transaction])]),
-      ]),
-    ];
-    if (!isFirst) batch.commit = commit;
-    this.#connection.write(Buffer.concat(isFirst ? [...frames, commit] : frames));
+    const transaction = encodeHeaders([['transaction', `t${++this.#transaction}`]]);
+    const commit = framePieces('COMMIT', transaction + receipt);
+    const pieces = framePieces('BEGIN', transaction);
+    for (const { sends, ackId } of members) {
+      for (const { lines, body } of sends) pieces.push(...framePieces('SEND', lines + transaction, body));
+      if (ackId !== undefined)
+        pieces.push(...framePieces('ACK', encodeHeaders([['id', ackId]]) + transaction));
+    }
+    if (isFirst) pieces.push(...commit);
+    else batch.commit = Buffer.concat(commit);
+    this.#connection.write(Buffer.concat(pieces));
   }
 
   /** The oldest that wait, as many as go into one transaction; one at least. */
