@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TestBroker } from '../test/support/brokers.js';
 import { whileRunning, withJob } from './job.js';
-import { type Measured, publish, startMeter, type Usage, usageOf } from './load.js';
+import { type Cost, costSince, type Measured, publish, startMeter, type Usage, usageOf } from './load.js';
 import type { Peer, RunningPeer } from './peers/peer.js';
 
 /** Milliseconds after which a drain counts as stuck. */
@@ -11,7 +11,7 @@ const STANDSTILL = 15_000;
 /** Milliseconds between two looks at how far a peer is. */
 const LOOK = 50;
 
-export interface DrainResult extends Usage, Pick<Measured, 'lost' | 'duplicates' | 'reordered'> {
+export interface DrainResult extends Cost, Pick<Measured, 'lost' | 'duplicates' | 'reordered'> {
   readonly broker: string;
   readonly peer: string;
   readonly messages: number;
@@ -26,32 +26,38 @@ export function drain(broker: TestBroker, label: string, peer: Peer, messages: n
   return withJob(broker, async (job) => {
     await peer.prepare(job);
     await publish(job, { messages, topic: (room) => `${job.id}/room-${room}/messages` });
-    return whileRunning(peer, job, async ({ child, moved }) => {
-      const perSecond = await rate(moved, messages);
-      const usage = await usageOf(child.pid ?? 0);
+    return whileRunning(peer, job, async (running) => {
+      const moved = await whileDraining(running, messages);
       const { measured } = await startMeter(job, job.queue, messages);
       const { lost, duplicates, reordered } = await measured;
-      return { broker: label, peer: peer.name, messages, perSecond, ...usage, lost, duplicates, reordered };
+      return { broker: label, peer: peer.name, messages, ...moved, lost, duplicates, reordered };
     });
   });
 }
 
 /**
- * Messages a second from the first confirmed message to the last. A peer that stands still counts up to there: what Camel's client gets
- * before Camel listens to it stays without an answer until it connects again.
+ * Messages a second from the first confirmed message to the last, and what they cost. A peer that stands still counts up to there: what
+ * Camel's client gets before Camel listens to it stays without an answer until it connects again.
  */
-async function rate(moved: RunningPeer['moved'], messages: number): Promise<number> {
+async function whileDraining(
+  { child, moved }: RunningPeer,
+  messages: number,
+): Promise<Cost & { perSecond: number }> {
+  const pid = child.pid ?? 0;
   const end = performance.now() + LIMIT;
-  let first: { at: number; count: number } | undefined;
+  let first: { at: number; count: number; usage: Usage } | undefined;
   let last = { at: performance.now(), count: 0 };
   while (performance.now() < end) {
     const count = await moved();
     const now = performance.now();
-    if (count > 0) first ??= { at: now, count };
+    if (count > 0) first ??= { at: now, count, usage: await usageOf(pid) };
     if (count > last.count) last = { at: now, count };
     const isOver = count >= messages || now - last.at > STANDSTILL;
-    if (first !== undefined && isOver)
-      return Math.round(((last.count - first.count) * 1_000) / (last.at - first.at));
+    if (first !== undefined && isOver) {
+      const done = last.count - first.count;
+      const perSecond = Math.round((done * 1_000) / (last.at - first.at));
+      return { perSecond, ...(await costSince(first.usage, pid, done)) };
+    }
     await delay(LOOK);
   }
   throw new Error(`only ${last.count} of ${messages} messages were moved within ${LIMIT} ms`);

@@ -1,6 +1,6 @@
 import type { TestBroker } from '../test/support/brokers.js';
 import { whileRunning, withJob } from './job.js';
-import { type Measured, publish, startMeter, type Usage, usageOf } from './load.js';
+import { type Cost, costSince, type Measured, publish, startMeter, usageOf } from './load.js';
 import type { Peer } from './peers/peer.js';
 
 export interface LiveResult extends Measured {
@@ -9,7 +9,7 @@ export interface LiveResult extends Measured {
   readonly messages: number;
   readonly perSecond: number;
   /** None where no program beside the broker moves the messages. */
-  readonly usage?: Usage;
+  readonly cost?: Cost;
 }
 
 /** The broker itself copies what is published to queues. */
@@ -32,9 +32,11 @@ export function live(broker: TestBroker, label: string, peer: Peer, amount: Amou
     await peer.prepare(job);
     return whileRunning(peer, job, async ({ child, ready }) => {
       await ready;
+      const pid = child.pid ?? 0;
+      const before = await usageOf(pid);
       await publish(job, { ...amount, topic: (room) => `${job.id}/room-${room}/messages` });
       const result = resultOf({ broker: label, peer: peer.name }, amount, await measured);
-      return { ...result, usage: await usageOf(child.pid ?? 0) };
+      return { ...result, cost: await costSince(before, pid, amount.messages) };
     });
   });
 }

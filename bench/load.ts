@@ -160,3 +160,16 @@ export async function usageOf(pid: number): Promise<Usage> {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return { peakRssMiB: peak / 1024, cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100 };
 }
+
+/** What a process took to move messages; what it took to start does not count. */
+export interface Cost {
+  readonly peakRssMiB: number;
+  /** CPU seconds for 100,000 messages. */
+  readonly cpuPer100k: number;
+}
+
+/** Of the process since then, over so many messages. */
+export async function costSince(before: Usage, pid: number, messages: number): Promise<Cost> {
+  const { peakRssMiB, cpuSeconds } = await usageOf(pid);
+  return { peakRssMiB, cpuPer100k: ((cpuSeconds - before.cpuSeconds) / messages) * 100_000 };
+}

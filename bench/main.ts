@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startArtemis, startClassic, type TestBroker } from '../test/support/brokers.js';
 import { sinkCeiling, sourceCeiling } from './ceilings.js';
+import { drawCharts } from './charts.js';
 import { drainTable, latencyTable, liveTable, type Results, tooSlow } from './comparison.js';
 import { drain } from './drain.js';
 import { type Amount, type LiveResult, live, liveOnOwnPath, type OwnPath } from './live.js';
@@ -18,10 +19,11 @@ import { measureMatching } from './route-table.js';
 /**
  * `npm run bench`: this bridge and its peers in turns on the same brokers, as they move QoS 1 messages of 200 bytes in 100 rooms into one
  * JMS queue: a backlog (drain), what is published meanwhile (live), and at a fixed rate (latency). Every message is counted and each
- * room's order checked. Prints tables and a line of JSON, which it also writes to bench/results.json.
+ * room's order checked. Prints tables and a line of JSON; writes bench/results.json and pictures in bench/charts as well.
  *
- * `--quick`: one round of this bridge and the naive script. `--rounds N`, `--messages N`, `--only classic|artemis`,
- * `--parts drain,live,latency`. `--guard`: ends with 1 when this bridge is not as much faster than the naive script as it should be.
+ * `--rounds N`, `--messages N`, `--parts drain,live,latency`, `--only classic,artemis,classic-nagle`: the last is Classic with the sockets
+ * that it has as it comes. `--quick`: one round of this bridge and the naive script; writes no files. `--guard`: only what tells whether
+ * this bridge is as much faster than the naive script as it should be; ends with 1 when it is not.
  */
 const { values } = parseArgs({
   options: {
@@ -29,17 +31,19 @@ const { values } = parseArgs({
     guard: { type: 'boolean', default: false },
     messages: { type: 'string', default: '10000' },
     rounds: { type: 'string' },
-    only: { type: 'string' },
+    only: { type: 'string', default: 'classic,artemis,classic-nagle' },
     parts: { type: 'string', default: 'drain,live,latency' },
   },
 });
 const messages = Number(values.messages);
-const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
+const isQuick = values.quick || values.guard;
+const rounds = Number(values.rounds ?? (isQuick ? 1 : 3));
 if (!Number.isInteger(messages) || messages < 1 || !Number.isInteger(rounds) || rounds < 1) {
   console.error('bench: --messages and --rounds take whole numbers from 1');
   process.exit(2);
 }
-const parts = new Set(values.parts.split(','));
+const parts = new Set((values.guard ? 'drain' : values.parts).split(','));
+const only = new Set((values.guard ? 'classic,artemis' : values.only).split(','));
 
 /** Messages a second at which latency is measured, and for how many seconds. */
 const RATES = [400, 1_000] as const;
@@ -57,6 +61,9 @@ const OWN_ARTEMIS: OwnPath = {
   queue: () => 'own-out',
 };
 
+/** The sockets of ActiveMQ Classic as it comes: broker/activemq.xml sets TCP_NODELAY on all of them. */
+const withNagle = (xml: string) => xml.replaceAll('transport.tcpNoDelay=true&amp;', '');
+
 /** A divert from topics to a queue, as the peers' job is. */
 const withDivert = (xml: string) =>
   xml.replace(
@@ -64,30 +71,35 @@ const withDivert = (xml: string) =>
     '<diverts><divert name="own"><address>own.#</address><forwarding-address>own-out</forwarding-address><routing-type>ANYCAST</routing-type><exclusive>false</exclusive></divert></diverts><addresses>',
   );
 
-const matching = measureMatching();
-printTable('Matching a topic against the route table', [
-  ['routes', 'µs a message', 'ms for all subscriptions'],
-  ...matching.map(({ routes, microseconds, subscribeMs }) => [
-    String(routes),
-    microseconds.toFixed(2),
-    subscribeMs.toFixed(1),
-  ]),
-]);
+const hotPath = values.guard ? undefined : await measureHotPath();
 
-const mapping = await measureMapping();
-printTable('Matching and mapping one message of 200 bytes', [
-  ['rule', 'µs a message'],
-  ...mapping.map(({ rule, microseconds }) => [rule, microseconds.toFixed(2)]),
-]);
+/** What one message costs in this process alone. */
+async function measureHotPath() {
+  const matching = measureMatching();
+  printTable('Matching a topic against the route table', [
+    ['routes', 'µs a message', 'ms for all subscriptions'],
+    ...matching.map(({ routes, microseconds, subscribeMs }) => [
+      String(routes),
+      microseconds.toFixed(2),
+      subscribeMs.toFixed(1),
+    ]),
+  ]);
+  const mapping = await measureMapping();
+  printTable('Matching and mapping one message of 200 bytes', [
+    ['rule', 'µs a message'],
+    ...mapping.map(({ rule, microseconds }) => [rule, microseconds.toFixed(2)]),
+  ]);
+  return { matching, mapping };
+}
 
-const hasBenthos = !values.quick && (await buildBenthos());
-if (!values.quick && !hasBenthos) console.log('Redpanda Connect is left out');
+const hasBenthos = !isQuick && (await buildBenthos());
+if (!isQuick && !hasBenthos) console.log('Redpanda Connect is left out');
 
 const peers: readonly Peer[] = [
   bridgePeer('stomp'),
-  bridgePeer('amqp'),
+  ...(values.guard ? [] : [bridgePeer('amqp')]),
   naivePeer(),
-  ...(values.quick ? [] : [camelPeer('in-order'), camelPeer('parallel')]),
+  ...(isQuick ? [] : [camelPeer('in-order'), camelPeer('parallel')]),
   ...(hasBenthos ? [benthosPeer('durable'), benthosPeer('as it comes')] : []),
 ];
 
@@ -104,8 +116,8 @@ async function attempt(what: string, measure: () => Promise<unknown>): Promise<v
   }
 }
 
-async function measureDrains(broker: TestBroker, label: string, round: string): Promise<void> {
-  const { ceilings, drains } = results;
+async function measureCeilings(broker: TestBroker, label: string, round: string): Promise<void> {
+  const { ceilings } = results;
   for (const via of ['stomp', 'amqp'] as const)
     await attempt(`${round}, sink only, ${via}`, async () =>
       ceilings.push({ broker: label, via, perSecond: await sinkCeiling(broker, via, messages) }),
@@ -113,6 +125,10 @@ async function measureDrains(broker: TestBroker, label: string, round: string): 
   await attempt(`${round}, source only`, async () =>
     ceilings.push({ broker: label, via: 'mqtt', perSecond: await sourceCeiling(broker, messages) }),
   );
+}
+
+async function measureDrains(broker: TestBroker, label: string, round: string): Promise<void> {
+  const { drains } = results;
   for (const peer of peers.filter(({ drains }) => drains?.includes(broker.type) ?? true))
     await attempt(`${round}, drain: ${peer.name}`, async () =>
       drains.push(await drain(broker, label, peer, messages)),
@@ -136,15 +152,17 @@ async function measureLive(broker: TestBroker, label: string, own: OwnPath, roun
   }
 }
 
-for (const [label, start, own] of [
-  ['Classic', () => startClassic(), OWN_CLASSIC],
-  ['Artemis', () => startArtemis({ edit: withDivert }), OWN_ARTEMIS],
+for (const [key, label, start, own] of [
+  ['classic', 'Classic', () => startClassic(), OWN_CLASSIC],
+  ['artemis', 'Artemis', () => startArtemis({ edit: withDivert }), OWN_ARTEMIS],
+  ['classic-nagle', 'Classic without tcpNoDelay', () => startClassic({ edit: withNagle }), OWN_CLASSIC],
 ] as const) {
-  if (values.only !== undefined && values.only !== label.toLowerCase()) continue;
+  if (!only.has(key)) continue;
   const broker = await start();
   try {
     for (let round = 1; round <= rounds; round++) {
       const which = `${label}, round ${round} of ${rounds}`;
+      if (parts.has('drain') && !values.guard) await measureCeilings(broker, label, which);
       if (parts.has('drain')) await measureDrains(broker, label, which);
       await measureLive(broker, label, own, which);
     }
@@ -163,12 +181,14 @@ const line = JSON.stringify({
   date: new Date().toISOString(),
   messages,
   rounds,
-  matching,
-  mapping,
+  ...hotPath,
   ...results,
 });
 console.log(line);
-await writeFile(fileURLToPath(new URL('results.json', import.meta.url)), `${line}\n`);
+if (!isQuick) {
+  await writeFile(fileURLToPath(new URL('results.json', import.meta.url)), `${line}\n`);
+  await drawCharts(results);
+}
 const broken = [...results.drains, ...results.lives].filter(
   ({ peer, lost, reordered }) => peer.startsWith('activemq-bridge') && lost + reordered > 0,
 );
