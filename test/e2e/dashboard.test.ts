@@ -269,7 +269,7 @@ http:
     await page.getByText('Drop all dead letters with the reason Over a limit?').waitFor();
     await confirm(page, 'Drop');
     await page.locator('#letters-result').getByText('2 dropped.').waitFor();
-    expect(await page.title()).toBe('Dashboard');
+    await eventually(async () => (await page.title()) === 'Dashboard');
   });
 
   it('shows the messages of a route as they come, while somebody watches and has the token', async () => {
