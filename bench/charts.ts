@@ -15,10 +15,11 @@ interface Round {
 }
 
 /** Pictures of a run's tables: a file for each broker and kind of measurement that it has, in bench/charts. */
-export async function drawCharts({ drains, lives, latencies }: Results): Promise<string[]> {
+export async function drawCharts({ drains, lives, latencies, toMqtt }: Results): Promise<string[]> {
   const charts: [name: string, title: string, rounds: Round[]][] = [
     ['drain', 'Backlog: messages a second', drains.map((one) => ({ ...one, figure: one.perSecond }))],
     ['live', 'Live: messages a second', lives.map((one) => ({ ...one, figure: one.perSecond }))],
+    ['to-mqtt', 'Queue to MQTT: messages a second', toMqtt.map((one) => ({ ...one, figure: one.perSecond }))],
     [
       'latency',
       'Median latency at 400 messages a second, ms (logarithmic)',

@@ -12,12 +12,15 @@ export interface Results {
   }[];
   readonly drains: DrainResult[];
   readonly lives: LiveResult[];
+  /** Live as well, from the queue to MQTT. */
+  readonly toMqtt: LiveResult[];
   readonly latencies: (LiveResult & { readonly rate: number })[];
 }
 
 type Rows = readonly (readonly string[])[];
 
-const isCamel = (peer: string) => peer === 'Apache Camel, in order';
+/** Its routes that keep the order. */
+const isCamel = (peer: string) => /^Apache Camel, (?:in order|transacted)$/.test(peer);
 const isOwnPath = (peer: string) => peer.startsWith("the broker's own path");
 
 /** The middle of the rounds. */
@@ -115,7 +118,7 @@ export function drainTable({ drains, ceilings }: Results): Rows {
   ];
 }
 
-export function liveTable({ lives }: Results): Rows {
+export function liveTable(lives: Results['lives']): Rows {
   return [
     [
       'broker',

@@ -1,7 +1,17 @@
 import type { TestBroker } from '../test/support/brokers.js';
 import { whileRunning, withJob } from './job.js';
-import { type Cost, costSince, type Measured, publish, startMeter, usageOf } from './load.js';
-import type { Peer } from './peers/peer.js';
+import {
+  type Cost,
+  costSince,
+  type Measured,
+  type Meter,
+  publish,
+  startMeter,
+  topicOf,
+  usageOf,
+} from './load.js';
+import type { Job, Peer } from './peers/peer.js';
+import { fillQueue, startMqttMeter } from './to-mqtt.js';
 
 export interface LiveResult extends Measured {
   readonly broker: string;
@@ -25,16 +35,40 @@ export interface Amount {
   readonly rate?: number;
 }
 
-/** Publishers, a peer that moves the messages and a reader of the queue at the same time. */
-export function live(broker: TestBroker, label: string, peer: Peer, amount: Amount): Promise<LiveResult> {
+/** Which way messages go: who makes them, and who reads what the peer has moved. */
+export interface Direction {
+  readonly load: (job: Job, amount: Amount) => Promise<void>;
+  readonly meter: (job: Job, messages: number) => Promise<Meter>;
+}
+
+/** From MQTT topics into a queue. */
+export const TO_QUEUE: Direction = {
+  load: (job, amount) => publish(job, { ...amount, topic: (room) => topicOf(job, room) }),
+  meter: (job, messages) => startMeter(job, job.queue, messages),
+};
+
+/** From a queue to MQTT topics. */
+export const TO_MQTT: Direction = {
+  load: (job, amount) => fillQueue(job, amount),
+  meter: (job, messages) => startMqttMeter(job, messages),
+};
+
+/** Load, a peer that moves the messages and somebody who reads them at the same time. */
+export function live(
+  broker: TestBroker,
+  label: string,
+  peer: Omit<Peer, 'drains'>,
+  amount: Amount,
+  { load, meter }: Direction = TO_QUEUE,
+): Promise<LiveResult> {
   return withJob(broker, async (job) => {
-    const { measured } = await startMeter(job, job.queue, amount.messages);
+    const { measured } = await meter(job, amount.messages);
     await peer.prepare(job);
     return whileRunning(peer, job, async ({ child, ready }) => {
       await ready;
       const pid = child.pid ?? 0;
       const before = await usageOf(pid);
-      await publish(job, { ...amount, topic: (room) => `${job.id}/room-${room}/messages` });
+      await load(job, amount);
       const result = resultOf({ broker: label, peer: peer.name }, amount, await measured);
       return { ...result, cost: await costSince(before, pid, amount.messages) };
     });

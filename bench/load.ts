@@ -8,10 +8,10 @@ import { mavenPackage } from '../test/support/maven.js';
 import type { Job, RunningPeer } from './peers/peer.js';
 
 export const ROOMS = 100;
-const PUBLISHERS = 8;
+export const SENDERS = 8;
 const METER = { folder: fileURLToPath(new URL('./java', import.meta.url)), jar: 'queue-meter.jar' };
 
-async function connectMqtt(
+export async function connectMqtt(
   { broker }: Pick<Job, 'broker'>,
   clientId: string,
   clean: boolean,
@@ -26,6 +26,9 @@ async function connectMqtt(
   });
 }
 
+/** Where the messages of a room are, over MQTT. */
+export const topicOf = ({ id }: Pick<Job, 'id'>, room: number | string) => `${id}/room-${room}/messages`;
+
 /** Makes the durable session of a client that will come later. */
 export async function prepareSession(job: Job, clientId: string): Promise<void> {
   const session = await connectMqtt(job, clientId, false);
@@ -34,42 +37,52 @@ export async function prepareSession(job: Job, clientId: string): Promise<void> 
 }
 
 /** Milliseconds since 1970, in parts of one: Java's `Instant` is of the same clock. */
-const now = () => performance.timeOrigin + performance.now();
+export const now = () => performance.timeOrigin + performance.now();
 
 export interface LoadOptions {
   readonly messages: number;
-  readonly topic: (room: number) => string;
   /** Messages a second; as fast as they are acknowledged without it. */
   readonly rate?: number;
 }
 
 /**
- * Publishes with QoS 1, resolves when the broker has acknowledged every message. A room always has the same publisher, and one message
- * on its way: Artemis mixes up more of them.
+ * Sends messages of 200 bytes, resolves when the broker has every one. A room always has the same one of `senders`, and one message on its
+ * way: Artemis mixes up more of them.
  */
-export async function publish(job: Job, { messages, topic, rate }: LoadOptions): Promise<void> {
-  const clients = await Promise.all(
-    Array.from({ length: PUBLISHERS }, (_, index) => connectMqtt(job, `${job.id}-publisher-${index}`, true)),
-  );
+export async function load<Sender>(
+  senders: readonly Sender[],
+  { messages, rate }: LoadOptions,
+  send: (sender: Sender, room: number, body: string) => Promise<unknown>,
+): Promise<void> {
   const began = performance.now();
-  const publishRoom = async (client: mqtt.MqttClient, room: number) => {
+  const fillRoom = async (sender: Sender, room: number) => {
     for (let n = room; n < messages; n += ROOMS) {
       const early = rate === undefined ? 0 : began + (n * 1_000) / rate - performance.now();
       if (early > 0) await delay(early);
-      const payload = `{"n":${n},"at":${now().toFixed(3)},"text":"x"}`.padEnd(200, ' ');
-      await client.publishAsync(topic(room), payload, { qos: 1 });
+      await send(sender, room, `{"n":${n},"at":${now().toFixed(3)},"text":"x"}`.padEnd(200, ' '));
     }
   };
   await Promise.all(
     Array.from({ length: ROOMS }, (_, room) => {
-      const client = clients[room % PUBLISHERS];
-      return client === undefined ? undefined : publishRoom(client, room);
+      const sender = senders[room % senders.length];
+      return sender === undefined ? undefined : fillRoom(sender, room);
     }),
   );
+}
+
+/** Publishes with QoS 1; see `load`. */
+export async function publish(
+  job: Job,
+  { topic, ...amount }: LoadOptions & { readonly topic: (room: number) => string },
+): Promise<void> {
+  const clients = await Promise.all(
+    Array.from({ length: SENDERS }, (_, index) => connectMqtt(job, `${job.id}-publisher-${index}`, true)),
+  );
+  await load(clients, amount, (client, room, body) => client.publishAsync(topic(room), body, { qos: 1 }));
   await Promise.all(clients.map((client) => client.endAsync()));
 }
 
-/** What the reader of a queue saw; times in milliseconds, `seconds` from the first message to the last. */
+/** What the reader of the moved messages saw; times in milliseconds, `seconds` from the first message to the last. */
 export interface Measured {
   readonly lost: number;
   readonly duplicates: number;
@@ -85,7 +98,7 @@ export interface Meter {
 }
 
 /** Milliseconds without a message after which no more are expected. */
-const SILENCE = 20_000;
+export const SILENCE = 20_000;
 
 /** A Java program that reads the queue; resolves when it does. */
 export async function startMeter({ broker }: Job, queue: string, messages: number): Promise<Meter> {

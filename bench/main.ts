@@ -6,22 +6,22 @@ import { sinkCeiling, sourceCeiling } from './ceilings.js';
 import { drawCharts } from './charts.js';
 import { drainTable, latencyTable, liveTable, type Results, tooSlow } from './comparison.js';
 import { drain } from './drain.js';
-import { type Amount, type LiveResult, live, liveOnOwnPath, type OwnPath } from './live.js';
+import { type Amount, type LiveResult, live, liveOnOwnPath, type OwnPath, TO_MQTT } from './live.js';
 import { measureMapping } from './mapping.js';
-import { benthosPeer, buildBenthos } from './peers/benthos.js';
-import { bridgePeer } from './peers/bridge.js';
-import { camelPeer } from './peers/camel.js';
-import { naivePeer } from './peers/naive.js';
+import { benthosPeer, benthosToMqttPeer, buildBenthos } from './peers/benthos.js';
+import { bridgePeer, bridgeToMqttPeer } from './peers/bridge.js';
+import { camelPeer, camelToMqttPeer } from './peers/camel.js';
+import { naivePeer, naiveToMqttPeer } from './peers/naive.js';
 import type { Peer } from './peers/peer.js';
 import { machine, printTable } from './report.js';
 import { measureMatching } from './route-table.js';
 
 /**
  * `npm run bench`: this bridge and its peers in turns on the same brokers, as they move QoS 1 messages of 200 bytes in 100 rooms into one
- * JMS queue: a backlog (drain), what is published meanwhile (live), and at a fixed rate (latency). Every message is counted and each
- * room's order checked. Prints tables and a line of JSON; writes bench/results.json and pictures in bench/charts as well.
+ * JMS queue: a backlog (drain), what is published meanwhile (live), and at a fixed rate (latency); and live from the queue to MQTT. Every
+ * message is counted and each room's order checked. Prints tables and a line of JSON; writes bench/results.json and pictures in bench/charts as well.
  *
- * `--rounds N`, `--messages N`, `--parts drain,live,latency`, `--only classic,artemis,classic-nagle`: the last is Classic with the sockets
+ * `--rounds N`, `--messages N`, `--parts drain,live,latency,to-mqtt`, `--only classic,artemis,classic-nagle`: the last is Classic with the sockets
  * that it has as it comes. `--quick`: one round of this bridge and the naive script; writes no files. `--guard`: only what tells whether
  * this bridge is as much faster than the naive script as it should be; ends with 1 when it is not.
  */
@@ -32,7 +32,7 @@ const { values } = parseArgs({
     messages: { type: 'string', default: '10000' },
     rounds: { type: 'string' },
     only: { type: 'string', default: 'classic,artemis,classic-nagle' },
-    parts: { type: 'string', default: 'drain,live,latency' },
+    parts: { type: 'string', default: 'drain,live,latency,to-mqtt' },
   },
 });
 const messages = Number(values.messages);
@@ -103,7 +103,16 @@ const peers: readonly Peer[] = [
   ...(hasBenthos ? [benthosPeer('durable'), benthosPeer('as it comes')] : []),
 ];
 
-const results: Results = { ceilings: [], drains: [], lives: [], latencies: [] };
+/** From the queue to MQTT. */
+const peersToMqtt = (broker: TestBroker): Omit<Peer, 'drains'>[] => [
+  bridgeToMqttPeer('amqp', 'mqtt'),
+  broker.type === 'activemq' ? bridgeToMqttPeer('stomp', 'stomp') : bridgeToMqttPeer('amqp', 'amqp'),
+  naiveToMqttPeer(),
+  ...(isQuick ? [] : [camelToMqttPeer('transacted'), camelToMqttPeer('dups-ok')]),
+  ...(hasBenthos ? [benthosToMqttPeer()] : []),
+];
+
+const results: Results = { ceilings: [], drains: [], lives: [], latencies: [], toMqtt: [] };
 
 /** One measurement; what fails is told and left out, so that the others are not lost with it. */
 async function attempt(what: string, measure: () => Promise<unknown>): Promise<void> {
@@ -152,6 +161,13 @@ async function measureLive(broker: TestBroker, label: string, own: OwnPath, roun
   }
 }
 
+async function measureToMqtt(broker: TestBroker, label: string, round: string): Promise<void> {
+  for (const peer of peersToMqtt(broker))
+    await attempt(`${round}, to MQTT: ${peer.name}`, async () =>
+      results.toMqtt.push(await live(broker, label, peer, { messages }, TO_MQTT)),
+    );
+}
+
 for (const [key, label, start, own] of [
   ['classic', 'Classic', () => startClassic(), OWN_CLASSIC],
   ['artemis', 'Artemis', () => startArtemis({ edit: withDivert }), OWN_ARTEMIS],
@@ -165,6 +181,7 @@ for (const [key, label, start, own] of [
       if (parts.has('drain') && !values.guard) await measureCeilings(broker, label, which);
       if (parts.has('drain')) await measureDrains(broker, label, which);
       await measureLive(broker, label, own, which);
+      if (parts.has('to-mqtt')) await measureToMqtt(broker, label, which);
     }
   } finally {
     await broker.stop();
@@ -172,7 +189,9 @@ for (const [key, label, start, own] of [
 }
 if (parts.has('drain'))
   printTable(`A backlog of ${messages} QoS 1 messages into one persistent queue`, drainTable(results));
-if (parts.has('live')) printTable(`${messages} messages while they are published`, liveTable(results));
+if (parts.has('live')) printTable(`${messages} messages while they are published`, liveTable(results.lives));
+if (parts.has('to-mqtt'))
+  printTable(`${messages} messages from the queue to MQTT while they are sent`, liveTable(results.toMqtt));
 if (parts.has('latency'))
   for (const rate of RATES)
     printTable(`${rate} messages a second for ${SECONDS} s`, latencyTable(results, rate));
@@ -189,7 +208,7 @@ if (!isQuick) {
   await writeFile(fileURLToPath(new URL('results.json', import.meta.url)), `${line}\n`);
   await drawCharts(results);
 }
-const broken = [...results.drains, ...results.lives].filter(
+const broken = [...results.drains, ...results.lives, ...results.toMqtt].filter(
   ({ peer, lost, reordered }) => peer.startsWith('activemq-bridge') && lost + reordered > 0,
 );
 if (broken.length > 0) {

@@ -3,25 +3,45 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Protocol } from '../../bridge/connectors/connector.js';
 import { freePort } from '../../test/support/brokers.js';
 import { eventually } from '../../test/support/eventually.js';
+import { ROOM } from '../to-mqtt.js';
 import type { Job, Peer } from './peer.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/bridge/main.js', import.meta.url));
 
-/** This bridge, built, in a process of its own; `via`: how it writes. */
-export function bridgePeer(via: 'stomp' | 'amqp'): Peer {
+/** This bridge, built, in a process of its own; `via`: how it writes to the queue. */
+export const bridgePeer = (via: 'stomp' | 'amqp'): Peer =>
+  peerWith(
+    `activemq-bridge, via: ${via}`,
+    ({ id, queue }) => `
+    from: { mqtt: "${id}/{room}/messages" }
+    to: { queue: ${queue}, via: ${via}, properties: { room: "{room}" } }`,
+  );
+
+/** From the queue to MQTT; `via`: how it reads the queue and writes the topics. */
+export const bridgeToMqttPeer = (from: Protocol, to: Protocol): Peer =>
+  peerWith(
+    `activemq-bridge, ${from} to ${to}`,
+    ({ id, queue }) => `
+    from: { queue: ${queue}, via: ${from} }
+    to: { mqtt: "${id}/{properties.${ROOM}}/messages", qos: 1, via: ${to} }
+    orderBy: "{properties.${ROOM}}"`,
+  );
+
+function peerWith(name: string, rule: (job: Job) => string): Peer {
   const start = async (job: Job) => {
     const port = await freePort();
     const file = join(job.folder, 'mapping.yaml');
-    await writeFile(file, mapping(job, port, via));
+    await writeFile(file, mapping(job, port, rule(job)));
     const child = spawn(process.execPath, [MAIN, 'run', file, '--log-level', 'warn'], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     return { child, moved: () => delivered(port), ready: isReady(port) };
   };
   return {
-    name: `activemq-bridge, via: ${via}`,
+    name,
     start,
     prepare: async (job) => {
       const { child, ready } = await start(job);
@@ -31,7 +51,7 @@ export function bridgePeer(via: 'stomp' | 'amqp'): Peer {
   };
 }
 
-const mapping = ({ broker, id, queue }: Job, port: number, via: string) => `version: 1
+const mapping = ({ broker, id }: Job, port: number, rule: string) => `version: 1
 brokers:
   broker:
     type: ${broker.type}
@@ -42,9 +62,7 @@ brokers:
     password: ${broker.accounts.bridge.password}
     clientId: ${id}
 routes:
-  drain:
-    from: { mqtt: "${id}/{room}/messages" }
-    to: { queue: ${queue}, via: ${via}, properties: { room: "{room}" } }
+  move:${rule}
 http: { port: ${port} }
 `;
 

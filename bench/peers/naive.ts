@@ -3,13 +3,17 @@ import { fileURLToPath } from 'node:url';
 import { prepareSession } from '../load.js';
 import type { Peer } from './peer.js';
 
-const SCRIPT = fileURLToPath(new URL('naive-script.mjs', import.meta.url));
-
 /** What somebody writes in ten minutes: mqtt.js to rhea, one message in flight, acknowledged after accept. */
-export function naivePeer(): Peer {
+export const naivePeer = (): Peer =>
+  scriptPeer('naive-script.mjs', (job) => prepareSession(job, `${job.id}-naive`));
+
+/** The same the other way: rhea to mqtt.js, accepted after PUBACK. */
+export const naiveToMqttPeer = (): Peer => scriptPeer('naive-to-mqtt-script.mjs', async () => {});
+
+function scriptPeer(script: string, prepare: Peer['prepare']): Peer {
   return {
     name: 'naive Node script, AMQP',
-    prepare: (job) => prepareSession(job, `${job.id}-naive`),
+    prepare,
     start: async ({ broker, id, topicFilter, queue }) => {
       const job = {
         host: broker.host,
@@ -20,7 +24,7 @@ export function naivePeer(): Peer {
         topicFilter,
         address: broker.type === 'activemq' ? `queue://${queue}` : queue,
       };
-      const child = spawn(process.execPath, [SCRIPT], {
+      const child = spawn(process.execPath, [fileURLToPath(new URL(script, import.meta.url))], {
         stdio: ['ignore', 'pipe', 'inherit'],
         env: { ...process.env, JOB: JSON.stringify(job) },
       });

@@ -41,7 +41,7 @@ export function endpointOf(broker: TestBroker, protocol: Protocol): Endpoint {
     password: new Secret(password),
     clientId: 'replaced-by-the-suite',
     cleanSession: false,
-    connectTimeout: 10_000,
+    connectTimeout: 30_000,
     idleTimeout: 15_000,
   };
 }

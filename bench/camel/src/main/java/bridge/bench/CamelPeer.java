@@ -7,6 +7,7 @@ import org.apache.camel.Message;
 import org.apache.camel.builder.RouteBuilder;
 import org.apache.camel.component.jms.JmsComponent;
 import org.apache.camel.component.paho.PahoComponent;
+import org.apache.camel.component.paho.PahoConstants;
 import org.apache.camel.component.paho.PahoMessage;
 import org.apache.camel.impl.DefaultCamelContext;
 import org.apache.qpid.jms.JmsConnectionFactory;
@@ -18,7 +19,8 @@ import org.messaginghub.pooled.jms.JmsPoolConnectionFactory;
 /**
  * Apache Camel between an MQTT topic and a JMS queue, at least once. {@code in-order}: one message after the other, the route that its
  * documentation shows. {@code parallel}: eight threads send and acknowledge by hand once the broker has the message, without order; what waits in
- * its session comes before Camel listens, so it is for live load only.
+ * its session comes before Camel listens, so it is for live load only. The other way, from the queue to the topic of the message's property
+ * {@code room}: {@code transacted}, in order; {@code dups-ok}: eight consumers that acknowledge now and then, without order.
  */
 public final class CamelPeer {
   private static final int THREADS = 8;
@@ -57,7 +59,11 @@ public final class CamelPeer {
         new RouteBuilder() {
           @Override
           public void configure() {
-            if (parallel)
+            if (args[7].equals("transacted"))
+              toMqtt("?transacted=true&lazyCreateTransactionManager=false&cacheLevelName=CACHE_CONSUMER");
+            else if (args[7].equals("dups-ok"))
+              toMqtt("?acknowledgementModeName=DUPS_OK_ACKNOWLEDGE&concurrentConsumers=" + THREADS);
+            else if (parallel)
               from(mqtt)
                   .process(exchange -> exchange.setProperty(MESSAGE_ID, id(exchange.getIn())))
                   .threads(THREADS, THREADS)
@@ -66,6 +72,15 @@ public final class CamelPeer {
                   .process(exchange -> client.messageArrivedComplete(exchange.getProperty(MESSAGE_ID, int.class), 1))
                   .process(exchange -> moved.incrementAndGet());
             else from(mqtt).to(queue).process(exchange -> moved.incrementAndGet());
+          }
+
+          private void toMqtt(String options) {
+            from("jms:queue:" + args[5] + options)
+                .process(exchange -> exchange.getIn().setHeader(
+                    PahoConstants.CAMEL_PAHO_OVERRIDE_TOPIC,
+                    args[4].replace("+", exchange.getIn().getHeader("room", String.class))))
+                .to(mqtt)
+                .process(exchange -> moved.incrementAndGet());
           }
         });
     context.start();
