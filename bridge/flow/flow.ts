@@ -254,7 +254,7 @@ export class Flow {
       if (way?.isSettled !== true) delivery.settle('accepted');
     };
     if (this.#atMostOnce) accept();
-    const done = (safe: boolean) => {
+    const finish = (safe: boolean) => {
       open.outstanding--;
       this.#outstanding--;
       way?.end();
@@ -262,10 +262,10 @@ export class Flow {
       if (this.#outstanding === 0) this.#drained?.();
       this.#grantSoon();
     };
-    this.#deliver(message, delivery.redelivered, way?.begin).then(done, (cause: unknown) => {
+    this.#deliver(message, delivery.redelivered, way?.begin).then(finish, (cause: unknown) => {
       const { message } = asBridgeError(cause, 'mapping-failed');
       this.#options.log.error('delivery failed, it stays with its broker', { reason: message });
-      done(false);
+      finish(false);
     });
     this.#grantSoon();
   }

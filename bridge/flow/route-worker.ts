@@ -149,7 +149,8 @@ export class RouteWorker {
   async #sendAll(sends: readonly PlannedSend[], passage: Passage): Promise<'sent' | 'expired' | 'abandoned'> {
     if (this.#pacer !== undefined && !(await this.#pacer.turn())) return 'abandoned';
     const mark = this.record.sending();
-    const together = passage.begin && (await this.#sendTogether(sends, passage));
+    const { begin } = passage;
+    const together = begin && (await this.#sendTogether(begin, sends, passage));
     const fates = together ?? (await this.#sendEach(sends, passage));
     this.record.sent(mark);
     if (fates.every((fate) => fate === 'confirmed')) this.record.counters.delivered++;
@@ -159,13 +160,15 @@ export class RouteWorker {
 
   /** The message as a whole cannot be delivered. */
   async #refuse(passage: Passage, error: BridgeError): Promise<boolean> {
-    const fates = passage.begin && (await this.#sendTogether([{ to: undefined, result: error }], passage));
+    const { begin } = passage;
+    const fates = begin && (await this.#sendTogether(begin, [{ to: undefined, result: error }], passage));
     const fate = fates?.[0] ?? (await this.#keepAsDeadLetter(passage, error));
     return fate !== 'abandoned';
   }
 
   /** In one transaction with the acceptance of the message; undefined when it has to go through the lanes. */
   async #sendTogether(
+    begin: Begin,
     sends: readonly {
       /** Undefined: to none of them. */
       readonly to: number | undefined;
@@ -173,9 +176,9 @@ export class RouteWorker {
     }[],
     passage: Passage,
   ): Promise<Fate[] | undefined> {
-    if (passage.begin !== undefined && (passage.expires ?? Number.POSITIVE_INFINITY) <= performance.now())
+    if ((passage.expires ?? Number.POSITIVE_INFINITY) <= performance.now())
       return sends.map(() => this.#expire());
-    const transaction = passage.begin?.();
+    const transaction = begin();
     if (transaction === undefined) return undefined;
     const { echoes } = this.route;
     const deadLetters: BridgeError[] = [];
