@@ -7,12 +7,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import mqtt from 'mqtt';
-import { connectAmqp } from '../bridge/connectors/amqp/connect.js';
-import type { Connect, Connection, Sink } from '../bridge/connectors/connector.js';
-import { connectStomp } from '../bridge/connectors/stomp/connect.js';
-import { endpointOf } from '../test/contract/brokers-under-test.js';
+import type { Sink } from '../bridge/connectors/connector.js';
 import { freePort, startArtemis, startClassic, type TestBroker } from '../test/support/brokers.js';
 import { startFaultProxy } from '../test/support/fault-proxy.js';
+import { connectJms } from './jms.js';
 import { machine, printTable } from './report.js';
 
 /**
@@ -52,12 +50,6 @@ async function fill(broker: TestBroker): Promise<void> {
     await Promise.all(numbers.map((n) => send(sink, n)));
   }
   await connection.close();
-}
-
-function connectJms(broker: TestBroker, clientId: string): Promise<Connection> {
-  const [protocol, connect]: ['stomp' | 'amqp', Connect] =
-    broker.type === 'activemq' ? ['stomp', connectStomp] : ['amqp', connectAmqp];
-  return connect({ ...endpointOf(broker, protocol), clientId }, new AbortController().signal);
 }
 
 const send = (sink: Sink, n: number) =>

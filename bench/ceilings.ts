@@ -5,7 +5,7 @@ import { connectStomp } from '../bridge/connectors/stomp/connect.js';
 import { endpointOf } from '../test/contract/brokers-under-test.js';
 import type { TestBroker } from '../test/support/brokers.js';
 import { uniqueName } from '../test/support/names.js';
-import { prepareSession, publish, ROOMS } from './load.js';
+import { prepareSession, publish, ROOMS, topicOf } from './load.js';
 
 /** What the broker gives and takes when nothing stands between: no bridge on the same connectors can be faster. */
 
@@ -19,7 +19,7 @@ export async function sourceCeiling(broker: TestBroker, messages: number): Promi
   const id = uniqueName('ceiling');
   const job = { broker, id, topicFilter: `${id}/+/messages`, queue: '', folder: '' };
   await prepareSession(job, `${id}-source`);
-  await publish(job, { messages, topic: (room) => `${id}/room-${room}/messages` });
+  await publish(job, { messages, topic: (room) => topicOf(job, room) });
   const endpoint = { ...endpointOf(broker, 'mqtt'), clientId: `${id}-source`, cleanSession: false };
   const connection = await connectMqtt(endpoint, forever());
   const levels = [{ literal: id }, 'one' as const, { literal: 'messages' }];

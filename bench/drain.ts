@@ -1,7 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TestBroker } from '../test/support/brokers.js';
 import { whileRunning, withJob } from './job.js';
-import { type Cost, costSince, type Measured, publish, startMeter, type Usage, usageOf } from './load.js';
+import {
+  type Cost,
+  costSince,
+  type Measured,
+  publish,
+  startMeter,
+  topicOf,
+  type Usage,
+  usageOf,
+} from './load.js';
 import type { Peer, RunningPeer } from './peers/peer.js';
 
 /** Milliseconds after which a drain counts as stuck. */
@@ -25,7 +34,7 @@ export interface DrainResult extends Cost, Pick<Measured, 'lost' | 'duplicates' 
 export function drain(broker: TestBroker, label: string, peer: Peer, messages: number): Promise<DrainResult> {
   return withJob(broker, async (job) => {
     await peer.prepare(job);
-    await publish(job, { messages, topic: (room) => `${job.id}/room-${room}/messages` });
+    await publish(job, { messages, topic: (room) => topicOf(job, room) });
     return whileRunning(peer, job, async (running) => {
       const moved = await whileDraining(running, messages);
       const { measured } = await startMeter(job, job.queue, messages);

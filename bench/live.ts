@@ -48,10 +48,7 @@ export const TO_QUEUE: Direction = {
 };
 
 /** From a queue to MQTT topics. */
-export const TO_MQTT: Direction = {
-  load: (job, amount) => fillQueue(job, amount),
-  meter: (job, messages) => startMqttMeter(job, messages),
-};
+export const TO_MQTT: Direction = { load: fillQueue, meter: startMqttMeter };
 
 /** Load, a peer that moves the messages and somebody who reads them at the same time. */
 export function live(

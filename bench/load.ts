@@ -27,7 +27,7 @@ export async function connectMqtt(
 }
 
 /** Where the messages of a room are, over MQTT. */
-export const topicOf = ({ id }: Pick<Job, 'id'>, room: number | string) => `${id}/room-${room}/messages`;
+export const topicOf = ({ id }: Pick<Job, 'id'>, room: number) => `${id}/room-${room}/messages`;
 
 /** Makes the durable session of a client that will come later. */
 export async function prepareSession(job: Job, clientId: string): Promise<void> {

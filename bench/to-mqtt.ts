@@ -1,6 +1,4 @@
-import { connectAmqp } from '../bridge/connectors/amqp/connect.js';
-import { connectStomp } from '../bridge/connectors/stomp/connect.js';
-import { endpointOf } from '../test/contract/brokers-under-test.js';
+import { connectJms } from './jms.js';
 import {
   connectMqtt,
   type LoadOptions,
@@ -19,17 +17,10 @@ import type { Job } from './peers/peer.js';
 /** The JMS property that says which room a message is for. */
 export const ROOM = 'room';
 
-/** Persistent messages into the job's queue, over STOMP on Classic and AMQP on Artemis: the fastest of each. */
+/** Persistent messages into the job's queue; see `load`. */
 export async function fillQueue({ broker, id, queue }: Job, amount: LoadOptions): Promise<void> {
-  const [protocol, connect] =
-    broker.type === 'activemq' ? (['stomp', connectStomp] as const) : (['amqp', connectAmqp] as const);
   const connections = await Promise.all(
-    Array.from({ length: SENDERS }, (_, index) =>
-      connect(
-        { ...endpointOf(broker, protocol), clientId: `${id}-producer-${index}` },
-        new AbortController().signal,
-      ),
-    ),
+    Array.from({ length: SENDERS }, (_, index) => connectJms(broker, `${id}-producer-${index}`)),
   );
   const sinks = await Promise.all(
     connections.map((connection) => connection.sink({ sendTimeout: 60_000, window: ROOMS })),

@@ -1,8 +1,12 @@
 import { fileURLToPath } from 'node:url';
+import { mavenPackage } from '../../test/support/maven.js';
 import { counted, prepareSession, runJava } from '../load.js';
 import type { Job, Peer, RunningPeer } from './peer.js';
 
 const CAMEL = { folder: fileURLToPath(new URL('../camel', import.meta.url)), jar: 'camel-peer.jar' };
+
+/** To be done before anything is measured: on a new machine it takes longer than a reader of messages waits for the first. */
+export const buildCamel = (): Promise<void> => mavenPackage(CAMEL.folder, CAMEL.jar);
 
 /** Apache Camel, camel-paho to camel-jms with a pool of JMS connections; see CamelPeer.java for the modes. */
 export function camelPeer(mode: 'in-order' | 'parallel'): Peer {

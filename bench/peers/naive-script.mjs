@@ -1,15 +1,7 @@
 import mqtt from 'mqtt';
-import rhea from 'rhea';
+import { job, mqttOptions, openAmqp } from './naive-ends.mjs';
 
-const job = JSON.parse(process.env.JOB);
-const connection = rhea.connect({
-  host: job.host,
-  port: job.amqp,
-  username: job.username,
-  password: job.password,
-  reconnect: false,
-});
-const sender = connection.open_sender({ target: { address: job.address, capabilities: ['queue'] } });
+const sender = openAmqp().open_sender({ target: { address: job.address, capabilities: ['queue'] } });
 const waiting = new Map();
 sender.on('accepted', ({ delivery }) => {
   waiting.get(delivery.id)?.();
@@ -18,14 +10,7 @@ sender.on('accepted', ({ delivery }) => {
 });
 
 sender.once('sendable', () => {
-  const client = mqtt.connect({
-    host: job.host,
-    port: job.mqtt,
-    clientId: job.clientId,
-    clean: false,
-    username: job.username,
-    password: job.password,
-  });
+  const client = mqtt.connect({ ...mqttOptions, clean: false });
   client.handleMessage = (packet, done) => {
     const delivery = sender.send({ body: packet.payload.toString(), durable: true });
     waiting.set(delivery.id, done);

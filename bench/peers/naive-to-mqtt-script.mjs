@@ -1,21 +1,8 @@
 import mqtt from 'mqtt';
-import rhea from 'rhea';
+import { job, mqttOptions, openAmqp } from './naive-ends.mjs';
 
-const job = JSON.parse(process.env.JOB);
-const client = await mqtt.connectAsync({
-  host: job.host,
-  port: job.mqtt,
-  clientId: job.clientId,
-  username: job.username,
-  password: job.password,
-});
-const connection = rhea.connect({
-  host: job.host,
-  port: job.amqp,
-  username: job.username,
-  password: job.password,
-  reconnect: false,
-});
+const client = await mqtt.connectAsync(mqttOptions);
+const connection = openAmqp();
 connection.open_receiver({ source: { address: job.address, capabilities: ['queue'] }, autoaccept: false });
 connection.on('receiver_open', () => process.stdout.write('!'));
 connection.on('message', ({ message, delivery }) => {
