@@ -72,15 +72,29 @@ export interface CanaryStatus {
   readonly reason?: Reason;
 }
 
+/** What one of several bridges with the same rules holds while it works. */
+export interface LockStatus {
+  readonly broker: string;
+  readonly protocol: Protocol;
+  /** The kind and name of the place that the bridges agree in. */
+  readonly address: string;
+  /** waiting: another bridge has it, or nobody does. */
+  readonly state: 'held' | 'waiting';
+  /** ISO 8601. */
+  readonly since: string;
+}
+
 export interface BridgeStatus {
   /** True when every route's source is subscribed, every sink has its connection, no route is held up, and no canary late. */
   readonly ready: boolean;
-  readonly state: 'starting' | 'running' | 'draining' | 'stopped';
+  readonly state: 'starting' | 'running' | 'standby' | 'draining' | 'stopped';
   readonly startedAt: string;
   readonly connections: readonly ConnectionStatus[];
   readonly routes: readonly RouteStatus[];
   /** Absent when no broker has one. */
   readonly canaries?: readonly CanaryStatus[];
+  /** Absent where nobody may stand by. */
+  readonly lock?: LockStatus;
   /** Absent until the rules were read again for the first time. */
   readonly lastReload?: ReloadOutcome;
 }

@@ -88,8 +88,10 @@ async function attempt(
     for (const warning of loaded.warnings) log.warn('mapping.warning', { text: line(warning) });
     const changes = await bridge.reload(loaded.config, DRAIN);
     await rooms.update({ ...loaded.config, http: started.http });
-    const httpDiffers = fingerprint(loaded.config.http) !== fingerprint(started.http);
-    return { ok: true, at, changes, notes: httpDiffers ? ['"http" takes effect at the next start'] : [] };
+    const differs = (key: 'http' | 'standby') =>
+      fingerprint(loaded.config[key]) !== fingerprint(started[key]);
+    const late = (['http', 'standby'] as const).filter(differs);
+    return { ok: true, at, changes, notes: late.map((key) => `"${key}" takes effect at the next start`) };
   } catch (error) {
     return refused([asBridgeError(error, 'configuration-invalid').message]);
   }

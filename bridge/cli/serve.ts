@@ -8,6 +8,7 @@ import { type HttpServer, startHttp } from '../http/server.js';
 import type { Log } from '../observability/log.js';
 import { RecentProblems } from '../observability/recent-problems.js';
 import { ChatRooms } from '../rooms/chat-rooms.js';
+import { createStandbyBridge } from '../standby.js';
 import type { BridgeStatus } from '../status.js';
 import { topologyOf } from '../topology.js';
 import { createReloader, type MappingSource, type Reloader } from './reload.js';
@@ -33,8 +34,12 @@ export async function serve(config: Config, source: MappingSource, processLog: L
   const problems = new RecentProblems();
   const log = problems.alsoFor(processLog);
   const tails = config.http.admin?.tail === true ? new Tails() : undefined;
-  const bridge = createBridge(config, log, tails);
   const rooms = new ChatRooms(config, log);
+  const { standby } = config;
+  const bridge =
+    standby === undefined
+      ? withRooms(createBridge(config, log, tails), rooms)
+      : createStandbyBridge(config, standby, rooms, log, tails);
   const reloader = createReloader(source, { bridge, rooms }, config, log);
   const status = (): BridgeStatus => {
     const { last } = reloader;
@@ -46,7 +51,17 @@ export async function serve(config: Config, source: MappingSource, processLog: L
       config: config.http,
       status,
       reload: () => reloader.reload('http'),
-      rooms,
+      rooms: {
+        get directory() {
+          return rooms.directory;
+        },
+        get history() {
+          return rooms.history;
+        },
+        get isStandingBy() {
+          return standby !== undefined && !rooms.isStarted;
+        },
+      },
       log,
       dashboard: dashboardOf(bridge, problems, tails),
     });
@@ -55,15 +70,28 @@ export async function serve(config: Config, source: MappingSource, processLog: L
     throw error;
   }
   bridge.start();
-  rooms.start();
   return {
     httpPort: http.port,
     status,
     reload: (cause) => reloader.reload(cause),
     stop: async (deadlineMs) => {
       reloader.stop();
-      await Promise.all([bridge.stop(deadlineMs), rooms.stop()]);
+      await bridge.stop(deadlineMs);
       await atMost(HTTP_CLOSE, http.close());
+    },
+  };
+}
+
+/** The rooms work whenever this bridge does. */
+function withRooms(bridge: Bridge, rooms: ChatRooms): Bridge {
+  return {
+    ...bridge,
+    start() {
+      bridge.start();
+      rooms.start();
+    },
+    async stop(deadline) {
+      await Promise.all([bridge.stop(deadline), rooms.stop()]);
     },
   };
 }

@@ -51,6 +51,7 @@ export function buildConfig(
       // A variable that may be empty is how it is switched off.
       ...optional('admin', admin?.token ? { token: new Secret(admin.token), tail: admin.tail } : undefined),
     },
+    ...optional('standby', mapping.standby),
     tests: buildTests(mapping.tests, placeOfTest),
   };
 }

@@ -11,6 +11,8 @@ export interface Config {
   readonly brokers: ReadonlyMap<string, BrokerConfig>;
   readonly routes: readonly RouteConfig[];
   readonly http: HttpConfig;
+  /** Of several bridges with these rules one works; `broker`, an ActiveMQ, has the lock that they agree by. */
+  readonly standby?: { readonly broker: string };
   readonly tests: readonly TestCase[];
 }
 

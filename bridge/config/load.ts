@@ -7,6 +7,7 @@ import { withoutSlippedKeys } from './check-indent.js';
 import { checkLoops } from './check-loops.js';
 import { checkReplies } from './check-replies.js';
 import { checkRoutes } from './check-routes.js';
+import { checkStandby } from './check-standby.js';
 import { checkTests, placesOfTests } from './check-tests.js';
 import type { Config } from './config.js';
 import { conform } from './conform.js';
@@ -78,6 +79,7 @@ async function check(
   const mapping = conform(mappingSchema, keysAt, root, report);
   if (mapping === undefined) return undefined;
   checkBrokers(mapping, root, report);
+  checkStandby(mapping, root, report);
   checkRoutes(mapping, root, report);
   checkReplies(mapping, root, report);
   checkLoops(mapping, root, report);

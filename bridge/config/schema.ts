@@ -500,12 +500,21 @@ const test = z
   })
   .describe('A message, and what has to come out of it: `activemq-bridge test FILE`.');
 
+const standby = z
+  .strictObject({
+    broker: some('a broker').describe(
+      'The ActiveMQ in which they agree, over AMQP or STOMP, in the queue `bridge.lock.CLIENTID`.',
+    ),
+  })
+  .describe('Of several bridges with this file one works at a time; the others stand by.');
+
 export const mappingSchema = z
   .strictObject({
     version: z.literal(1).describe('Version of this format.'),
     brokers: z.record(name('the name of a broker'), broker).describe('Brokers by name.'),
     routes: z.record(name('the name of a route'), route).describe('Routes by name.'),
     http: http.prefault({}),
+    standby: standby.optional(),
     tests: z.array(test).default([]).describe('Messages with what has to come out of them.'),
   })
   .meta({
@@ -531,6 +540,7 @@ export function keysAt(path: Path): readonly string[] {
   const of = (object: { readonly shape: object }) => Object.keys(object.shape);
   if (section === undefined) return of(mappingSchema);
   if (section === 'http') return path[1] === 'admin' ? of(admin) : of(http);
+  if (section === 'standby') return of(standby);
   if (section === 'tests') {
     if (path.at(-1) === 'replyTo') return Object.keys(addressKeys);
     return part === 'given' ? of(given) : part === 'expect' ? of(expected) : of(test);

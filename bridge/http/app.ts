@@ -6,7 +6,7 @@ import { type Dashboard, dashboardApi } from './dashboard-api.js';
 import { errorHandler, notFound } from './errors.js';
 import { securityHeaders } from './headers.js';
 import { localOnly } from './local-only.js';
-import { isReady, reasonsOf } from './reasons.js';
+import { isReady, isStandingBy, reasonsOf } from './reasons.js';
 import { type Rooms, roomsRouter } from './rooms.js';
 
 export interface AppOptions {
@@ -37,9 +37,9 @@ export function createApp({ config, status, reload, rooms, log, dashboard, webRo
   app.get('/health/live', (_request, response) => {
     response.json({ live: true });
   });
-  app.get('/health/ready', (_request, response) => {
+  app.get('/health/ready', ({ query }, response) => {
     const now = status();
-    const ready = isReady(now);
+    const ready = isReady(now) || (query.standby === 'ok' && isStandingBy(now));
     response.status(ready ? 200 : 503).json({ ready, reasons: reasonsOf(now) });
   });
   app.get('/health', (_request, response) => {

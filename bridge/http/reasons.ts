@@ -9,6 +9,7 @@ const PROTOCOL_NAMES: Readonly<Record<ConnectionStatus['protocol'], string>> = {
 const STATE_REASONS: Readonly<Record<BridgeStatus['state'], string | undefined>> = {
   starting: 'the bridge is starting',
   running: undefined,
+  standby: 'this bridge stands by: another one with the same rules has the lock, or none can have it yet',
   draining: 'the bridge is stopping: it takes no new messages',
   stopped: 'the bridge has stopped',
 };
@@ -16,14 +17,19 @@ const STATE_REASONS: Readonly<Record<BridgeStatus['state'], string | undefined>>
 /** Ready means: a message sent now would be carried. A draining bridge is not, whatever its connections say. */
 export const isReady = (status: BridgeStatus): boolean => status.ready && status.state === 'running';
 
+/** True for a bridge that stands by and could begin at once. */
+export const isStandingBy = ({ state, connections }: BridgeStatus): boolean =>
+  state === 'standby' && connections.every((connection) => connection.state === 'up');
+
 /** Why the bridge is not ready, one sentence a cause, naming broker, protocol and reason; empty when it is ready. */
 export function reasonsOf(status: BridgeStatus): string[] {
   if (isReady(status)) return [];
   const state = STATE_REASONS[status.state];
+  const isActive = status.state !== 'standby';
   const reasons = [
     ...(state === undefined ? [] : [state]),
     ...status.connections.filter(({ state }) => state !== 'up').map(connectionReason),
-    ...status.routes.filter(({ state }) => state === 'waiting').map(routeReason),
+    ...status.routes.filter(({ state }) => isActive && state === 'waiting').map(routeReason),
     ...(status.canaries ?? []).filter(({ state }) => state === 'late').map(canaryReason),
   ];
   return reasons.length > 0 ? reasons : ['a route is not subscribed yet'];

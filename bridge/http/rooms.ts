@@ -10,7 +10,11 @@ import { localOnly, ownPageOnly } from './local-only.js';
 export interface Rooms {
   readonly directory?: Pick<RoomDirectory, 'create' | 'list'> | undefined;
   readonly history?: Pick<RoomHistory, 'last'> | undefined;
+  /** True while another bridge works in its place. */
+  readonly isStandingBy?: boolean;
 }
+
+const STANDBY = 'This bridge stands by: ask the one that works now, whose /health/ready answers 200.';
 
 /**
  * Makes and lists chat rooms. Whoever reaches this server may make one and learns its ID; the list of all IDs is for the bridge's own
@@ -18,6 +22,10 @@ export interface Rooms {
  */
 export function roomsRouter(rooms: Rooms): Router {
   const router = Router();
+  router.use((_request, response, next) => {
+    if (rooms.isStandingBy !== true) next();
+    else response.status(503).json({ error: { code: 'standby', message: STANDBY } });
+  });
   router.post('/', ownPageOnly, async (request, response) => {
     const wanted = readRoom(request.body);
     if (typeof wanted === 'string') {

@@ -14,12 +14,14 @@ interface Running {
 /** The list of rooms and what was said last in them, on the broker that the rules name; follows the rules. */
 export class ChatRooms {
   readonly #log: Log;
+  #config: Config;
   #running: Running;
   #isStarted = false;
   #changing: Promise<void> = Promise.resolve();
 
   constructor(config: Config, log: Log) {
     this.#log = log;
+    this.#config = config;
     this.#running = runningOf(config, log);
   }
 
@@ -31,6 +33,10 @@ export class ChatRooms {
   /** Undefined where no rule keeps what was said. */
   get history(): RoomHistory | undefined {
     return this.#running.history;
+  }
+
+  get isStarted(): boolean {
+    return this.#isStarted;
   }
 
   start(): void {
@@ -49,17 +55,24 @@ export class ChatRooms {
   async #update(config: Config): Promise<void> {
     const before = this.#running;
     const next = runningOf(config, this.#log);
-    if (!this.#isStarted || next.fingerprint === before.fingerprint) return;
+    this.#config = config;
+    if (next.fingerprint === before.fingerprint) return;
     this.#running = next;
+    if (!this.#isStarted) return;
     // Of one client id a broker keeps one connection.
     await Promise.all([before.directory?.stop(), before.history?.stop()]);
     if (this.#isStarted) this.start();
   }
 
+  /** It may be started again afterwards. */
   async stop(): Promise<void> {
+    const wasStarted = this.#isStarted;
     this.#isStarted = false;
     await this.#changing;
-    await Promise.all([this.#running.directory?.stop(), this.#running.history?.stop()]);
+    if (!wasStarted) return;
+    const { directory, history } = this.#running;
+    this.#running = runningOf(this.#config, this.#log);
+    await Promise.all([directory?.stop(), history?.stop()]);
   }
 }
 

@@ -2,7 +2,7 @@
 
 export interface Overview {
   readonly ready: boolean;
-  readonly state: 'starting' | 'running' | 'draining' | 'stopped';
+  readonly state: 'starting' | 'running' | 'standby' | 'draining' | 'stopped';
   readonly startedAt: string;
   /** Milliseconds on a clock that nobody sets. */
   readonly clock: number;

@@ -89,6 +89,8 @@ function stateOf({ ready, state }: Overview): readonly [name: string, text: stri
       return ['waiting', 'Starting'];
     case 'running':
       return ['waiting', 'Not ready'];
+    case 'standby':
+      return ['waiting', 'Standing by'];
     case 'draining':
       return ['waiting', 'Stopping'];
     case 'stopped':
