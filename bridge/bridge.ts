@@ -21,7 +21,7 @@ import {
   type SessionRoutes,
   sessionsOf,
 } from './sessions.js';
-import type { BridgeStatus, RouteChanges, RouteStatus } from './status.js';
+import type { BridgeStatus, Measurements, RouteChanges, RouteStatus } from './status.js';
 
 /** Sends a lane may have without an answer: enough to keep a broker busy, and little in doubt when its connection is lost. */
 const LANE_WINDOW = 500;
@@ -38,6 +38,7 @@ export interface Bridge {
   /** Takes nothing more, settles what is in flight for at most `deadline` ms, closes every connection. */
   stop(deadline: number): Promise<void>;
   status(): BridgeStatus;
+  measurements(): Measurements;
   /** Those that it follows now. */
   rules(): Config;
 }
@@ -136,6 +137,14 @@ export function createBridge(config: Config, log: Log, tails?: Tails): Bridge {
         connections,
         ...(canaryStates.length === 0 ? {} : { canaries: canaryStates }),
         routes: [...routes, ...rules.routes.filter(({ enabled }) => !enabled).map(disabledStatus)],
+      };
+    },
+    measurements() {
+      const all = [...sessions.values()].map(({ flow }) => flow.measurements());
+      return {
+        deliveries: all.flatMap(({ deliveries }) => deliveries),
+        batches: all.flatMap(({ batches }) => batches),
+        credits: all.flatMap(({ credits }) => credits),
       };
     },
   };

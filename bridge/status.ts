@@ -19,6 +19,8 @@ export interface ConnectionStatus {
   readonly since: string;
   /** Failed attempts since it was last up. */
   readonly attempts: number;
+  /** How often it came up again since the bridge started, or since its rule was changed. */
+  readonly reconnects: number;
   readonly reason?: Reason;
   /** What the broker said it is when it was last up, for example `ActiveMQ 6.1.8`. Not over MQTT, which has no place for it. */
   readonly peer?: string;
@@ -97,6 +99,26 @@ export interface BridgeStatus {
   readonly lock?: LockStatus;
   /** Absent until the rules were read again for the first time. */
   readonly lastReload?: ReloadOutcome;
+}
+
+/** How often values of each size were seen. */
+export interface HistogramCounts {
+  /** Ascending, the last one without a bound (Infinity); each counts all that are not above its bound. */
+  readonly buckets: readonly { readonly bound: number; readonly count: number }[];
+  readonly sum: number;
+  readonly count: number;
+}
+
+export type ConnectionName = Pick<ConnectionStatus, 'name' | 'broker' | 'protocol'>;
+
+/** What the bridge measures besides what its status tells: too much for people, made for programs that draw it. */
+export interface Measurements {
+  /** Of each route that is not disabled: seconds from when a message was taken until every destination's broker had confirmed it. */
+  readonly deliveries: readonly { readonly route: string; readonly seconds: HistogramCounts }[];
+  /** Of each connection that has sent some: messages that a broker confirmed together. */
+  readonly batches: readonly (ConnectionName & { readonly messages: HistogramCounts })[];
+  /** Of each source: how many more messages it may hand over now. */
+  readonly credits: readonly (ConnectionName & { readonly credit: number })[];
 }
 
 /** What a reload does, by the names of routes. Routes of one `connection` change together. */

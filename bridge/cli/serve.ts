@@ -6,6 +6,7 @@ import { Tails } from '../flow/tails.js';
 import type { Dashboard } from '../http/dashboard-api.js';
 import { type HttpServer, startHttp } from '../http/server.js';
 import type { Log } from '../observability/log.js';
+import { createMetrics } from '../observability/metrics.js';
 import { RecentProblems } from '../observability/recent-problems.js';
 import { ChatRooms } from '../rooms/chat-rooms.js';
 import { createStandbyBridge } from '../standby.js';
@@ -64,6 +65,7 @@ export async function serve(config: Config, source: MappingSource, processLog: L
       },
       log,
       dashboard: dashboardOf(bridge, problems, tails),
+      metrics: createMetrics(() => ({ status: status(), measurements: bridge.measurements() })),
     });
   } catch (error) {
     reloader.stop();

@@ -127,6 +127,8 @@ export interface SinkSpec {
   readonly sendTimeout: number;
   /** How many sends may be without an answer at most; further ones wait inside the sink, in order. */
   readonly window: number;
+  /** Called with the number of messages that the broker has confirmed together, where the protocol has such a thing. STOMP only. */
+  readonly onBatch?: (messages: number) => void;
   /** Opens although the broker would hand what is sent to most of its clients in a form that they cannot read. Without it: `wrong-broker`. */
   readonly evenIfUnreadable?: true;
 }

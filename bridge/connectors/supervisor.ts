@@ -66,6 +66,8 @@ export class Supervisor {
   #peer: string | undefined;
   #notes: readonly string[] = [];
   #shortLives = 0;
+  /** How often it came up. */
+  #lives = 0;
   #replacing = false;
   /** Milliseconds on the monotonic clock. */
   #told = 0;
@@ -115,6 +117,7 @@ export class Supervisor {
       state: this.#state,
       since: new Date(this.#since).toISOString(),
       attempts: this.#state === 'up' ? 0 : this.#attempts(),
+      reconnects: Math.max(0, this.#lives - 1),
       ...(this.#peer === undefined ? {} : { peer: this.#peer }),
       ...(this.#notes.length === 0 ? {} : { notes: this.#notes }),
       ...(this.#reason === undefined || this.#state === 'up'
@@ -225,6 +228,7 @@ export class Supervisor {
   }
 
   #succeed({ peer, notes = [] }: Connection): void {
+    this.#lives++;
     this.#enter('up');
     this.#tried();
     this.#options.log.info('connected', { ...this.#fields(), ...(peer === undefined ? {} : { peer }) });

@@ -14,11 +14,12 @@ import { Supervisor } from '../connectors/supervisor.js';
 import { asBridgeError, type BridgeError } from '../errors.js';
 import { describeAddress } from '../message/address.js';
 import type { Message } from '../message/message.js';
+import { Histogram } from '../observability/histogram.js';
 import type { Log } from '../observability/log.js';
 import { type Match, RouteTable } from '../routing/route-table.js';
-import type { ConnectionStatus, RouteStatus } from '../status.js';
+import type { ConnectionStatus, Measurements, RouteStatus } from '../status.js';
 import type { EchoReader } from './echo-ledger.js';
-import { type Lanes, SEND_TIMEOUT } from './lanes.js';
+import { BATCH_MESSAGES, batchesOf, type Lanes, SEND_TIMEOUT } from './lanes.js';
 import { bodySize } from './mapping.js';
 import type { RouteRecord } from './route-record.js';
 import { type Begin, type FlowRoute, RouteWorker } from './route-worker.js';
@@ -74,6 +75,8 @@ export class Flow {
   readonly #view: (message: Message) => Message;
   readonly #window: Window;
   readonly #transactions: Transactions | undefined;
+  /** Of the transactions over the source's own connection. */
+  readonly #batches = new Histogram(BATCH_MESSAGES);
   /** Deliveries are accepted before their messages are sent. */
   readonly #atMostOnce: boolean;
   readonly #idPrefix = `ID:bridge-${randomBytes(6).toString('hex')}-`;
@@ -193,6 +196,20 @@ export class Flow {
     });
   }
 
+  measurements(): Measurements {
+    const source = this.#supervisor.status();
+    const { name, broker, protocol } = source;
+    const lanes = this.#options.lanes.flatMap((each) => each.batches());
+    return {
+      deliveries: this.#workers.map(({ route, record }) => ({
+        route: route.config.name,
+        seconds: record.deliverySeconds.read(),
+      })),
+      batches: [...batchesOf(source, this.#batches), ...lanes],
+      credits: [{ name, broker, protocol, credit: this.#open?.credit ?? 0 }],
+    };
+  }
+
   async #drain(): Promise<void> {
     await this.#open?.source.stop().catch(() => undefined);
     if (this.#outstanding === 0) return;
@@ -209,8 +226,10 @@ export class Flow {
       outstanding: 0,
     };
     const { window } = this.#options.transactions ?? {};
-    if (window !== undefined)
-      this.#transactions?.open(await connection.sink({ sendTimeout: SEND_TIMEOUT, window }));
+    if (window !== undefined) {
+      const onBatch = (messages: number) => this.#batches.observe(messages);
+      this.#transactions?.open(await connection.sink({ sendTimeout: SEND_TIMEOUT, window, onBatch }));
+    }
     this.#open = open;
     this.#grantWhenReady();
     this.#watchForIdleness();

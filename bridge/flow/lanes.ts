@@ -2,12 +2,16 @@ import type { Connect, Connection, Endpoint } from '../connectors/connector.js';
 import { Supervisor } from '../connectors/supervisor.js';
 import type { BridgeError } from '../errors.js';
 import type { OutboundMessage } from '../message/message.js';
+import { Histogram } from '../observability/histogram.js';
 import type { Log } from '../observability/log.js';
-import type { ConnectionStatus } from '../status.js';
+import type { ConnectionStatus, Measurements } from '../status.js';
 import { Lane, type LaneOptions, type SendOptions } from './lane.js';
 
 /** Milliseconds until a send without an answer is in doubt: a full Classic queue gives no answer at all. */
 export const SEND_TIMEOUT = 30_000;
+
+/** Messages that a broker confirms together; a connector sends 200 at most in one transaction, unless one delivery is more. */
+export const BATCH_MESSAGES = [1, 2, 5, 10, 20, 50, 100, 200];
 
 export interface LanesOptions {
   /** For health: `room-to-jms to activemq over stomp`. */
@@ -30,13 +34,19 @@ export interface LanesOptions {
 
 /** The lanes of a flow to one broker over one protocol: the order key picks the lane. */
 export class Lanes {
-  readonly #lanes: readonly { readonly lane: Lane; readonly supervisor: Supervisor }[];
+  readonly #lanes: readonly {
+    readonly lane: Lane;
+    readonly supervisor: Supervisor;
+    readonly batches: Histogram;
+  }[];
 
   constructor(options: LanesOptions) {
     const { endpoints, connect, log, window, retry, atMostOnce, onOpen, hold } = options;
     const unreadable = options.evenIfUnreadable === true ? { evenIfUnreadable: true as const } : {};
     this.#lanes = endpoints.map((endpoint, index) => {
       const lane = new Lane({ retry, atMostOnce, replaceConnection: () => supervisor.replace() });
+      const batches = new Histogram(BATCH_MESSAGES);
+      const onBatch = (messages: number) => batches.observe(messages);
       const supervisor: Supervisor = new Supervisor({
         name: endpoints.length === 1 ? options.name : `${options.name}, lane ${index + 1}`,
         endpoint,
@@ -44,12 +54,12 @@ export class Lanes {
         hold,
         log,
         onUp: async (connection: Connection) => {
-          lane.open(await connection.sink({ sendTimeout: SEND_TIMEOUT, window, ...unreadable }));
+          lane.open(await connection.sink({ sendTimeout: SEND_TIMEOUT, window, onBatch, ...unreadable }));
           onOpen();
         },
         onDown: () => lane.lose(),
       });
-      return { lane, supervisor };
+      return { lane, supervisor, batches };
     });
   }
 
@@ -76,10 +86,23 @@ export class Lanes {
     return this.#lanes.map(({ supervisor }) => supervisor.status());
   }
 
+  batches(): Measurements['batches'] {
+    return this.#lanes.flatMap(({ supervisor, batches }) => batchesOf(supervisor.status(), batches));
+  }
+
   async stop(): Promise<void> {
     for (const { lane } of this.#lanes) lane.close();
     await Promise.all(this.#lanes.map(({ supervisor }) => supervisor.stop()));
   }
+}
+
+/** What a connection has to tell of its batches: nothing where there are none. */
+export function batchesOf(
+  { name, broker, protocol }: ConnectionStatus,
+  batches: Histogram,
+): Measurements['batches'] {
+  const messages = batches.read();
+  return messages.count === 0 ? [] : [{ name, broker, protocol, messages }];
 }
 
 /** FNV-1a over UTF-16 code units: cheap, and even enough for a handful of lanes. */

@@ -1,4 +1,5 @@
 import { BridgeError, type ErrorCode } from '../errors.js';
+import { Histogram } from '../observability/histogram.js';
 import type { RouteStatus } from '../status.js';
 import { SEND_TIMEOUT } from './lanes.js';
 
@@ -13,9 +14,19 @@ const LATELY = 2 * SEND_TIMEOUT;
 /** Milliseconds that a message may be on its way before its route counts as held up. */
 const HELD_UP_AFTER = 30_000;
 
-/** Since when a message is being sent: milliseconds on the monotonic clock. */
+/**
+ * Seconds. From what a broker without a disk needs to what somebody calls lost: a send without an answer is tried again after 30 s.
+ */
+const DELIVERY_SECONDS = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
+];
+
+/** Milliseconds on the monotonic clock. */
 interface Sending {
+  /** When its sending began. */
   readonly since: number;
+  /** When the route got it: earlier where it had to wait for its turn. */
+  readonly taken: number;
 }
 
 /** What a route has to tell of its work: what it counted, and what holds it up. */
@@ -39,16 +50,25 @@ export class RouteRecord {
   #lastRetry: { readonly error: BridgeError; readonly at: number } | undefined;
   /** When each message that is being sent came to that, in the order of their coming. */
   readonly #sending = new Set<Sending>();
+  /** Of what was delivered: from when the route got it to the last confirm. */
+  readonly deliverySeconds = new Histogram(DELIVERY_SECONDS);
 
-  /** A message is being sent from now on, until `sent` is called with the same mark. */
-  sending(): Sending {
-    const mark = { since: performance.now() };
+  /** A message is being sent from now on, until `sent` is called with the same mark. `taken`: when the route got it, if not just now. */
+  sending(taken?: number): Sending {
+    const since = performance.now();
+    const mark = { since, taken: taken ?? since };
     this.#sending.add(mark);
     return mark;
   }
 
   sent(mark: Sending): void {
     this.#sending.delete(mark);
+  }
+
+  /** Every destination has it. */
+  delivered({ taken }: Sending): void {
+    this.counters.delivered++;
+    this.deliverySeconds.observe((performance.now() - taken) / 1000);
   }
 
   /** Something has to be sent again. */

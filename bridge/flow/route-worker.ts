@@ -147,13 +147,14 @@ export class RouteWorker {
 
   /** Sent: safe with every destination, or kept as a dead letter. */
   async #sendAll(sends: readonly PlannedSend[], passage: Passage): Promise<'sent' | 'expired' | 'abandoned'> {
+    const taken = this.#pacer && performance.now();
     if (this.#pacer !== undefined && !(await this.#pacer.turn())) return 'abandoned';
-    const mark = this.record.sending();
+    const mark = this.record.sending(taken);
     const { begin } = passage;
     const together = begin && (await this.#sendTogether(begin, sends, passage));
     const fates = together ?? (await this.#sendEach(sends, passage));
     this.record.sent(mark);
-    if (fates.every((fate) => fate === 'confirmed')) this.record.counters.delivered++;
+    if (fates.every((fate) => fate === 'confirmed')) this.record.delivered(mark);
     if (fates.includes('abandoned')) return 'abandoned';
     return fates.includes('expired') ? 'expired' : 'sent';
   }

@@ -1,11 +1,13 @@
 import express, { type Express } from 'express';
 import type { HttpConfig } from '../config/config.js';
 import type { Log } from '../observability/log.js';
+import type { Metrics } from '../observability/metrics.js';
 import type { BridgeStatus, ReloadOutcome } from '../status.js';
 import { type Dashboard, dashboardApi } from './dashboard-api.js';
 import { errorHandler, notFound } from './errors.js';
 import { securityHeaders } from './headers.js';
 import { localOnly } from './local-only.js';
+import { metricsPage } from './metrics.js';
 import { isReady, isStandingBy, reasonsOf } from './reasons.js';
 import { type Rooms, roomsRouter } from './rooms.js';
 
@@ -18,16 +20,27 @@ export interface AppOptions {
   readonly log: Log;
   /** Without it the dashboard has nothing to show. */
   readonly dashboard?: Dashboard;
+  /** Without them nothing answers /metrics. */
+  readonly metrics?: Metrics;
   /** Directory with the built pages. */
   readonly webRoot: string;
 }
 
 /** Every path the bridge answers (design.md, section 6). It reads the status and asks for a reload; it touches no flow. */
-export function createApp({ config, status, reload, rooms, log, dashboard, webRoot }: AppOptions): Express {
+export function createApp({
+  config,
+  status,
+  reload,
+  rooms,
+  log,
+  dashboard,
+  metrics,
+  webRoot,
+}: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.use(securityHeaders(config.chat));
-  app.use(['/health', '/api'], (_request, response, next) => {
+  app.use(['/health', '/metrics', '/api'], (_request, response, next) => {
     response.setHeader('Cache-Control', 'no-store');
     next();
   });
@@ -47,6 +60,7 @@ export function createApp({ config, status, reload, rooms, log, dashboard, webRo
     const ready = isReady(now);
     response.status(ready ? 200 : 503).json({ ...now, ready, reasons: reasonsOf(now) });
   });
+  if (metrics !== undefined) app.get('/metrics', metricsPage(metrics));
   app.get('/api/routes', (_request, response) => {
     response.json(status().routes);
   });

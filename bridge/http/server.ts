@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { HttpConfig } from '../config/config.js';
 import { asBridgeError, BridgeError } from '../errors.js';
 import type { Log } from '../observability/log.js';
+import type { Metrics } from '../observability/metrics.js';
 import type { BridgeStatus, ReloadOutcome } from '../status.js';
 import { createApp } from './app.js';
 import type { Dashboard } from './dashboard-api.js';
@@ -17,6 +18,7 @@ export interface HttpOptions {
   readonly rooms?: Rooms;
   readonly log: Log;
   readonly dashboard?: Dashboard;
+  readonly metrics?: Metrics;
   /** Directory with the built pages; by default the one that `npm run build` makes. */
   readonly webRoot?: string;
 }
@@ -41,7 +43,7 @@ const MAX_CONNECTIONS = 512;
 const BUILT_PAGE = import.meta.url.endsWith('.ts') ? '../../dist/web' : '../../web';
 
 /**
- * Serves health, the small API, the chat page and the dashboard.
+ * Serves health, metrics, the small API, the chat page and the dashboard.
  * Rejects with `missing-prerequisite` when the address cannot be listened on, naming it and its setting.
  */
 export async function startHttp({ webRoot, ...options }: HttpOptions): Promise<HttpServer> {

@@ -208,7 +208,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'errors.ts',
   ],
   launch: ['errors.ts', 'observability', 'secret.ts'],
-  observability: ['errors.ts'],
+  observability: ['errors.ts', 'status.ts'],
 };
 
 const files = readdirSync(BRIDGE, { recursive: true, encoding: 'utf8' })

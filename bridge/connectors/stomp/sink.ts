@@ -179,7 +179,12 @@ export class StompSink implements Sink {
   #confirmed(members: readonly Pending[]): void {
     const at = this.#open.findIndex((batch) => batch.members === members);
     if (at !== -1) this.#open.splice(at, 1);
-    for (const pending of members) if (this.#sent.delete(pending)) pending.resolve();
+    let messages = 0;
+    for (const pending of members) {
+      messages += pending.sends.length;
+      if (this.#sent.delete(pending)) pending.resolve();
+    }
+    this.#spec.onBatch?.(messages);
     const [next] = this.#open;
     if (next?.commit !== undefined) {
       this.#connection.write(next.commit);

@@ -59,6 +59,20 @@ describe('a supervisor', () => {
     expect(supervisor.status().reason).toBeUndefined();
   });
 
+  it('counts how often it came up again, and no failed attempt', async () => {
+    const broker = new MemoryBroker();
+    const { supervisor } = supervise(broker);
+    await eventually(() => supervisor.status().state === 'up');
+    expect(supervisor.status().reconnects).toBe(0);
+    broker.down = true;
+    broker.dropConnections();
+    await eventually(() => supervisor.status().attempts > 1);
+    expect(supervisor.status().reconnects).toBe(0);
+    broker.down = false;
+    await eventually(() => supervisor.status().state === 'up');
+    expect(supervisor.status().reconnects).toBe(1);
+  });
+
   it('says why it waits, and comes up when the broker does', async () => {
     const broker = new MemoryBroker();
     broker.down = true;

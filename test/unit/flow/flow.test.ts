@@ -56,6 +56,41 @@ describe('a flow', () => {
     expect([...queue, ...readers].map(({ properties }) => properties.get('bridge_hops'))).toEqual([4, 4, 1]);
   });
 
+  it('measures how long what it delivered was on its way, and nothing else', async () => {
+    const broker = new MemoryBroker();
+    let isFull = true;
+    broker.refuse = ({ to, body }) => {
+      if (body === '"never"' && to.name === 'archive') return new BridgeError('message-refused', 'no');
+      return isFull ? new BridgeError('destination-full', 'no room left') : undefined;
+    };
+    const flow = await startFlow(broker, [rule({ to: [destination('queue', 'archive')] })]);
+    const taken = performance.now();
+    broker.publish(chat('lobby', 'waits'));
+    await eventually(() => flow.routes()[0]?.retried);
+    const waited = (performance.now() - taken) / 1000;
+    const seconds = () => flow.measurements().deliveries[0]?.seconds;
+    expect(seconds()?.count).toBe(0);
+    isFull = false;
+    await eventually(() => flow.routes()[0]?.delivered === 1);
+    broker.publish(chat('lobby', 'never'));
+    await eventually(() => flow.routes()[0]?.deadLettered === 1);
+    expect(seconds()?.count).toBe(1);
+    expect(seconds()?.sum).toBeGreaterThan(0);
+    expect(seconds()?.sum).toBeLessThanOrEqual((performance.now() - taken) / 1000);
+    expect(seconds()?.sum).toBeGreaterThan(waited / 2);
+  });
+
+  it('tells what its source may hand over: all of its window while nothing is on its way, nothing without a connection', async () => {
+    const broker = new MemoryBroker();
+    const flow = await startFlow(broker, [rule({ to: [], inFlight: 3 })]);
+    const credit = () => flow.measurements().credits[0];
+    expect(await eventually(() => credit()?.credit)).toBe(3);
+    expect(credit()).toMatchObject({ name: 'flow from b over mqtt', broker: 'b', protocol: 'mqtt' });
+    broker.down = true;
+    broker.dropConnections();
+    await eventually(() => credit()?.credit === 0);
+  });
+
   it('maps a chat message to a JMS topic and a queue', async () => {
     const broker = new MemoryBroker();
     await startFlow(broker, [

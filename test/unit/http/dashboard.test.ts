@@ -30,6 +30,7 @@ const connection = (name: string, more: Partial<ConnectionStatus> = {}): Connect
   state: 'up',
   since: '2026-01-01T00:00:01.000Z',
   attempts: 0,
+  reconnects: 0,
   ...more,
 });
 

@@ -8,6 +8,7 @@ import type { HttpConfig } from '../../../bridge/config/config.js';
 import { BridgeError } from '../../../bridge/errors.js';
 import { type HttpServer, startHttp } from '../../../bridge/http/server.js';
 import { type Fields, type Log, silentLog } from '../../../bridge/observability/log.js';
+import type { Metrics } from '../../../bridge/observability/metrics.js';
 import type { RoomAbout } from '../../../bridge/rooms/about.js';
 import type { RoomDirectory } from '../../../bridge/rooms/directory.js';
 import type { RoomHistory } from '../../../bridge/rooms/history.js';
@@ -25,6 +26,7 @@ const RUNNING: BridgeStatus = {
       state: 'up',
       since: '2026-01-01T00:00:01.000Z',
       attempts: 0,
+      reconnects: 0,
     },
   ],
   routes: [
@@ -57,6 +59,7 @@ const BROKER_DOWN: BridgeStatus = {
       state: 'waiting',
       since: '2026-01-01T00:00:01.000Z',
       attempts: 4,
+      reconnects: 2,
       reason: { code: 'connection-failed', message: 'connect ECONNREFUSED 127.0.0.1:1883' },
     },
   ],
@@ -82,6 +85,7 @@ interface Given {
   readonly reload?: () => Promise<ReloadOutcome>;
   readonly rooms?: Pick<RoomDirectory, 'create' | 'list'>;
   readonly history?: Pick<RoomHistory, 'last'>;
+  readonly metrics?: Metrics;
   readonly log?: Log;
 }
 
@@ -99,6 +103,7 @@ async function serving({
   reload = async () => UNCHANGED,
   rooms,
   history,
+  metrics,
   log = silentLog,
 }: Given = {}) {
   const address = { host: '127.0.0.1', port: 0, ...config };
@@ -106,7 +111,8 @@ async function serving({
     ...(rooms === undefined ? {} : { directory: rooms }),
     ...(history === undefined ? {} : { history }),
   };
-  server = await startHttp({ config: address, status, reload, rooms: chat, log, webRoot });
+  const more = metrics === undefined ? {} : { metrics };
+  server = await startHttp({ config: address, status, reload, rooms: chat, log, webRoot, ...more });
   const base = `http://127.0.0.1:${server.port}`;
   return (path: string, init?: RequestInit) => fetch(base + path, init);
 }
@@ -189,6 +195,24 @@ describe('health', () => {
   it('is never cached', async () => {
     const get = await serving();
     expect((await get('/health/ready')).headers.get('cache-control')).toBe('no-store');
+  });
+});
+
+describe('metrics', () => {
+  it('are text of the version that the header says, for whoever asks, and never cached', async () => {
+    const metrics = { contentType: 'text/plain; version=0.0.4; charset=utf-8', text: async () => 'up 1\n' };
+    const get = await serving({ metrics });
+    const answer = await get('/metrics');
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toBe(metrics.contentType);
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+    expect(await answer.text()).toBe('up 1\n');
+  });
+
+  it('that cannot be told are an error of the server, not an empty page', async () => {
+    const text = () => Promise.reject(new Error('no'));
+    const get = await serving({ metrics: { contentType: 'text/plain', text } });
+    expect((await get('/metrics')).status).toBe(500);
   });
 });
 

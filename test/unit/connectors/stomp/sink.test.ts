@@ -31,6 +31,7 @@ function sinkUnderTest({ sendTimeout = 10_000, window = 4 } = {}) {
   } as const;
   const written: string[] = [];
   const receipts: (() => void)[] = [];
+  const batches: number[] = [];
   const sink = new StompSink(
     {
       endpoint,
@@ -41,10 +42,11 @@ function sinkUnderTest({ sendTimeout = 10_000, window = 4 } = {}) {
       receipt: (done) => `r${receipts.push(done)}`,
       takeOver: () => 'ack-1',
     },
-    { sendTimeout, window },
+    { sendTimeout, window, onBatch: (messages) => batches.push(messages) },
   );
   return {
     sink,
+    batches,
     commands: () => written.map((frame) => frame.split('\n')[0]),
     confirm: () => receipts.shift()?.(),
     frame: (command: string) => written.find((frame) => frame.startsWith(command)),
@@ -75,6 +77,20 @@ describe('a STOMP sink', () => {
     expect(commands().filter((command) => command === 'COMMIT')).toHaveLength(2);
     confirm();
     await Promise.all(sends);
+  });
+
+  it('tells how many messages each confirm was for, once the broker has given it', async () => {
+    const { sink, batches, confirm } = sinkUnderTest({ window: 10 });
+    const sends = Array.from({ length: 3 }, () => sink.send(message));
+    await turn();
+    expect(batches).toEqual([]);
+    confirm();
+    await Promise.all(sends);
+    const lone = sink.send(message);
+    await turn();
+    confirm();
+    await lone;
+    expect(batches).toEqual([3, 1]);
   });
 
   it('lets a lone message wait for the transaction before it, since that may be refused', async () => {
