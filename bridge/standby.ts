@@ -93,6 +93,7 @@ export function createStandbyBridge(
       const routes = rules.routes.map(({ name, enabled }) => idle(name, enabled ? 'waiting' : 'disabled'));
       return { ...common, ready: false, state, connections: [connection], routes };
     },
+    measurements: () => active?.measurements() ?? { deliveries: [], batches: [], credits: [] },
   };
 }
 

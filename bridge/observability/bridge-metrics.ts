@@ -38,8 +38,9 @@ const DEAD_LETTER_REASONS = [
   'unsupported-body',
 ] as const satisfies readonly ErrorCode[];
 
-/** A disabled route does nothing, and is not to look like one that is held up. */
-const enabled = ({ status }: Observed) => status.routes.filter(({ state }) => state !== 'disabled');
+/** What is disabled or stands by does nothing, and is not to look like something that is held up. */
+const enabled = ({ status }: Observed) =>
+  status.state === 'standby' ? [] : status.routes.filter(({ state }) => state !== 'disabled');
 
 const ofRoutes =
   (value: (route: RouteStatus) => number): BridgeMetric['samples'] =>
@@ -83,6 +84,12 @@ export const BRIDGE_METRICS: readonly BridgeMetric[] = [
     type: 'gauge',
     help: '1 while a message sent now would be carried, as /health/ready tells.',
     samples: ({ status }) => [{ labels: {}, value: Number(status.ready) }],
+  },
+  {
+    name: 'activemq_bridge_standby',
+    type: 'gauge',
+    help: '1 while the bridge stands by and another one with the same rules may work; its routes have no series then.',
+    samples: ({ status }) => [{ labels: {}, value: Number(status.state === 'standby') }],
   },
   {
     name: 'activemq_bridge_last_reload_successful',

@@ -10,6 +10,7 @@ const lockConnection = (state: ConnectionStatus['state']): ConnectionStatus => (
   state,
   since: '2026-01-01T00:00:00.000Z',
   attempts: 1,
+  reconnects: 0,
   ...(state === 'up' ? {} : { reason: { code: 'connection-failed', message: 'nobody answers' } as const }),
 });
 

@@ -91,6 +91,13 @@ describe('the metrics', () => {
     expect(routes.map(({ labels }) => labels.route)).toEqual(['quiet']);
   });
 
+  it('tell of a bridge that stands by that it does so, and of no route that waits', async () => {
+    expect(sampleValue(await read(), 'activemq_bridge_standby')).toBe(0);
+    const found = await read({ state: 'standby', ready: false });
+    expect(sampleValue(found, 'activemq_bridge_standby')).toBe(1);
+    expect(found.samples.filter(({ name }) => name === 'activemq_bridge_route_running')).toEqual([]);
+  });
+
   it('carry a name with quotes, backslashes and line ends as it is', async () => {
     const name = 'a "b" \\n c\nd';
     const found = await read({ routes: [{ ...QUIET, name }] });
