@@ -98,7 +98,8 @@ http: { port: ${port} }
   it('count each connection that came up again after its broker was restarted', async () => {
     const before = await becomes(isReady);
     expect(all(before, 'activemq_bridge_connection_up')).toEqual([1, 1]);
-    expect(all(before, 'activemq_bridge_reconnects_total')).toEqual([0, 0]);
+    const counts = all(before, 'activemq_bridge_reconnects_total');
+    expect(counts).toHaveLength(2);
 
     await broker.kill();
     await becomes((now) => all(now, 'activemq_bridge_connection_up').every((up) => up === 0));
@@ -106,8 +107,12 @@ http: { port: ${port} }
 
     await broker.restart();
     const after = await becomes(isReady);
-    expect(all(after, 'activemq_bridge_reconnects_total').every((count) => count > 0)).toBe(true);
-    expect(sampleValue(after, 'activemq_bridge_messages_delivered_total', ROUTE)).toBe(3);
+    const grown = all(after, 'activemq_bridge_reconnects_total').map(
+      (count, index) => count - (counts[index] ?? 0),
+    );
+    expect(Math.min(...grown)).toBeGreaterThan(0);
+    // They go on where they were; a message whose acknowledgement the broker had not written comes again.
+    expect(sampleValue(after, 'activemq_bridge_messages_delivered_total', ROUTE)).toBeGreaterThanOrEqual(3);
   });
 
   it('hold no password, and nothing of a message', async () => {
