@@ -16,6 +16,7 @@ const PROGRAMS = [
   { program: 'javac', names: ['javac'], debian: 'default-jdk-headless' },
   { program: 'mvn', names: ['mvn'], debian: 'maven' },
   { program: 'mosquitto', names: ['mosquitto'], debian: 'mosquitto' },
+  { program: 'openssl', names: ['openssl'], debian: 'openssl' },
   { program: 'mosquitto_pub', names: ['mosquitto_pub'], debian: 'mosquitto-clients' },
   { program: 'chromium', names: ['chromium'], debian: 'chromium', override: 'CHROMIUM_PATH' },
 ];

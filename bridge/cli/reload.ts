@@ -2,7 +2,7 @@ import { unwatchFile, watchFile } from 'node:fs';
 import type { Bridge } from '../bridge.js';
 import type { Config } from '../config/config.js';
 import { fingerprint } from '../config/fingerprint.js';
-import { type Diagnostic, formatDiagnostic, loadConfig } from '../config/load.js';
+import { type Diagnostic, formatDiagnostic, type LoadResult, loadConfig } from '../config/load.js';
 import { asBridgeError } from '../errors.js';
 import type { Log } from '../observability/log.js';
 import type { ChatRooms } from '../rooms/chat-rooms.js';
@@ -30,10 +30,13 @@ export interface Reloader {
 
 /** Milliseconds for what is in flight on the routes that change. */
 const DRAIN = 8_000;
-/** Milliseconds between looks at the file. By polling: it works on every file system, and for files that are replaced. */
+/**
+ * Milliseconds between looks at the files. By polling: it works on every file system, and for files that are replaced, also by
+ * another target of a symbolic link in their path (as Kubernetes mounts secrets).
+ */
 const POLL = 500;
 
-/** Keeps a running bridge at what its mapping file says, from the first change of the file on. */
+/** Keeps a running bridge at what its mapping file says, from the first change of the file on, or of one that it names. */
 export function createReloader(
   source: MappingSource,
   running: Reloadable,
@@ -44,10 +47,16 @@ export function createReloader(
   let last: ReloadOutcome | undefined;
   let queued: Promise<ReloadOutcome> | undefined;
   let turn: Promise<unknown> = Promise.resolve();
+  /** Other files that the rules in force came from. */
+  let named = started.files;
 
   const reload = async (cause: string): Promise<ReloadOutcome> => {
     queued = undefined;
-    last = await attempt(source, running, started, log);
+    const loaded = await load(source);
+    if (loaded.ok) named = loaded.config.files;
+    // What is wrong may be another file than that of the rules; its next change is what to wait for.
+    watch.follow([file, ...named, ...(loaded.ok ? [] : loaded.files)]);
+    last = await attempt(loaded, running, started, log);
     tell(last, file, cause, log);
     return last;
   };
@@ -62,20 +71,58 @@ export function createReloader(
     get last() {
       return last;
     },
-    stop: () => unwatchFile(file, onStat),
+    stop: () => watch.end(),
   };
-  let settling: NodeJS.Timeout | undefined;
-  const onStat = () => {
-    // An editor may write in several steps.
-    clearTimeout(settling);
-    settling = setTimeout(() => void reloader.reload('file'), POLL).unref();
-  };
-  watchFile(file, { interval: POLL, persistent: false }, onStat);
+  const watch = new Watch(() => void reloader.reload('file'));
+  watch.follow([file, ...started.files]);
   return reloader;
 }
 
+/** Looks at files for as long as they are followed. */
+class Watch {
+  readonly #onChange: () => void;
+  #followed: ReadonlySet<string> = new Set();
+  #settling: NodeJS.Timeout | undefined;
+  #ended = false;
+
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
+  }
+
+  /** From now on just these. */
+  follow(files: readonly string[]): void {
+    const next = new Set(this.#ended ? [] : files);
+    for (const file of this.#followed) if (!next.has(file)) unwatchFile(file, this.#onStat);
+    for (const file of next)
+      if (!this.#followed.has(file)) watchFile(file, { interval: POLL, persistent: false }, this.#onStat);
+    this.#followed = next;
+  }
+
+  end(): void {
+    this.#ended = true;
+    clearTimeout(this.#settling);
+    this.follow([]);
+  }
+
+  readonly #onStat = () => {
+    // An editor may write in several steps, and a certificate comes with its key.
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(this.#onChange, POLL).unref();
+  };
+}
+
+async function load({ file, env }: MappingSource): Promise<LoadResult> {
+  try {
+    return await loadConfig(file, env);
+  } catch (error) {
+    const { message } = asBridgeError(error, 'configuration-invalid');
+    const diagnostics = [{ file, line: 1, column: 1, severity: 'error' as const, message }];
+    return { ok: false, diagnostics, files: [], text: '' };
+  }
+}
+
 async function attempt(
-  { file, env }: MappingSource,
+  loaded: LoadResult,
   { bridge, rooms }: Reloadable,
   started: Config,
   log: Log,
@@ -83,7 +130,6 @@ async function attempt(
   const at = new Date().toISOString();
   const refused = (problems: readonly string[]): ReloadOutcome => ({ ok: false, at, problems });
   try {
-    const loaded = await loadConfig(file, env);
     if (!loaded.ok) return refused(loaded.diagnostics.map(line));
     for (const warning of loaded.warnings) log.warn('mapping.warning', { text: line(warning) });
     const changes = await bridge.reload(loaded.config, DRAIN);

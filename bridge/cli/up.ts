@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { atMost } from '../at-most.js';
-import { BridgeError } from '../errors.js';
+import { withoutFiles } from '../config/interpolate.js';
+import { MAX_OTHER, readAtMost } from '../config/read-file.js';
+import { asBridgeError, BridgeError } from '../errors.js';
 import { type Account, bridgeLogin, readAccounts } from '../launch/accounts.js';
 import { brokerAnswers, foundBroker, type LaunchedBroker, launchBroker } from '../launch/broker.js';
 import { type Checkout, findCheckout } from '../launch/checkout.js';
@@ -11,6 +13,7 @@ import {
   ADMIN,
   HERE,
   LISTENERS,
+  LOGIN_SETTINGS,
   mappingEnv,
   PORT_SETTINGS,
   type Ports,
@@ -37,7 +40,8 @@ const READY = 20_000;
 
 /** Brings up broker, bridge and chat page, and takes them down again in the opposite order when asked to end. */
 export async function up(options: UpOptions, context: Context): Promise<ExitCode> {
-  const { env, say, complain, stop } = context;
+  const { say, complain, stop } = context;
+  const env = await settings(context.env);
   const checkout = findCheckout();
   const ports = readPorts(env);
   const accounts = await readAccounts(join(checkout.broker, 'users.properties'));
@@ -76,6 +80,16 @@ export async function up(options: UpOptions, context: Context): Promise<ExitCode
     }
   } finally {
     await endBroker(broker, context);
+  }
+}
+
+/** The environment, with secrets that stand in files. @throws BridgeError configuration-invalid */
+async function settings(env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
+  const readText = async (path: string) => (await readAtMost(path, MAX_OTHER)).toString('utf8');
+  try {
+    return await withoutFiles([...LOGIN_SETTINGS, ADMIN.token], { env, readText });
+  } catch (error) {
+    throw asBridgeError(error, 'configuration-invalid');
   }
 }
 

@@ -31,12 +31,16 @@ import type {
   ToInput,
 } from './schema.js';
 
-/** Turns a mapping without errors into a Config. `tls` has the files of each broker, already read. */
-export function buildConfig(
-  mapping: Mapping,
-  tls: ReadonlyMap<string, TlsOptions>,
-  placeOfTest: PlaceOfTest,
-): Config {
+/** What a mapping means only together with something else. */
+export interface Besides {
+  /** The files of each broker, already read. */
+  readonly tls: ReadonlyMap<string, TlsOptions>;
+  readonly files: readonly string[];
+  readonly placeOfTest: PlaceOfTest;
+}
+
+/** Turns a mapping without errors into a Config. */
+export function buildConfig(mapping: Mapping, { tls, files, placeOfTest }: Besides): Config {
   const brokers = new Map(
     Object.entries(mapping.brokers).map(([name, broker]) => [name, buildBroker(name, broker, tls.get(name))]),
   );
@@ -53,6 +57,7 @@ export function buildConfig(
     },
     ...optional('standby', mapping.standby),
     tests: buildTests(mapping.tests, placeOfTest),
+    files,
   };
 }
 

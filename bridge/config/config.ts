@@ -14,6 +14,8 @@ export interface Config {
   /** Of several bridges with these rules one works; `broker`, an ActiveMQ, has the lock that they agree by. */
   readonly standby?: { readonly broker: string };
   readonly tests: readonly TestCase[];
+  /** The other files that it was made of, secrets and TLS: full paths. */
+  readonly files: readonly string[];
 }
 
 /** A message, and what has to come out of it. */

@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import type { Node, Report, ScalarNode } from './source.js';
 
 /** Where `${…}` values come from. */
@@ -22,7 +23,8 @@ const VARIABLE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/;
 
 /**
  * Fills in `${NAME}`, `${NAME:-default}` (also for an empty variable, as in a shell) and `${file:PATH}` (one line end
- * at its end cut off); `$${` stands for `${` itself. What is filled in is not looked at again.
+ * at its end cut off); `$${` stands for `${` itself. Where NAME is not set and NAME_FILE is, its value is in the file that the
+ * latter names, as container engines hand over secrets. What is filled in is not looked at again.
  * @throws InterpolationError
  */
 export async function interpolate(
@@ -44,9 +46,11 @@ export async function interpolate(
     const name = text.slice(hole + 2, end);
     result += text.slice(at, hole);
     at = end + 1;
-    const filled = name.startsWith('file:')
-      ? { value: await fileText(name.slice('file:'.length), hole, readText), own: false }
-      : variable(name, hole, env);
+    const path = name.startsWith('file:') ? name.slice('file:'.length) : undefined;
+    const filled =
+      path !== undefined
+        ? { value: await fileText(path, `the file ${JSON.stringify(path)}`, hole, readText), own: false }
+        : await variable(name, hole, { env, readText });
     if (!filled.own) inserted.push(filled.value);
     result += filled.value;
   }
@@ -54,14 +58,26 @@ export async function interpolate(
 }
 
 /** `own`: the value stands in the mapping file itself. */
-function variable(source: string, offset: number, env: NodeJS.ProcessEnv): { value: string; own: boolean } {
+async function variable(
+  source: string,
+  offset: number,
+  { env, readText }: Surroundings,
+): Promise<{ value: string; own: boolean }> {
   const [, name, fallback] = VARIABLE.exec(source) ?? [];
   if (name === undefined)
     throw new InterpolationError(
       `this is not \${NAME}, \${NAME:-default} or \${file:/path}; write $\${ for the characters themselves`,
       offset,
     );
-  const value = Object.hasOwn(env, name) ? env[name] : undefined;
+  const value = settingOf(name, env);
+  const path = settingOf(`${name}_FILE`, env) || undefined;
+  if (value && path !== undefined)
+    throw new InterpolationError(
+      `the environment variables ${name} and ${name}_FILE are both set; unset one of them`,
+      offset,
+    );
+  if (path !== undefined)
+    return { value: await fileText(path, namedBy(`${name}_FILE`, path), offset, readText), own: false };
   if (value !== undefined && (value !== '' || fallback === undefined)) return { value, own: false };
   if (fallback !== undefined) return { value: fallback, own: true };
   // Variables of the environment are in capitals by custom, captures in small letters.
@@ -72,16 +88,44 @@ function variable(source: string, offset: number, env: NodeJS.ProcessEnv): { val
   );
 }
 
-async function fileText(path: string, offset: number, readText: Surroundings['readText']): Promise<string> {
+const settingOf = (name: string, env: NodeJS.ProcessEnv) =>
+  Object.hasOwn(env, name) ? env[name] : undefined;
+
+/** What is no path from the root was perhaps meant to be the secret itself, and is not shown. */
+const namedBy = (variable: string, path: string) =>
+  isAbsolute(path)
+    ? `the file ${JSON.stringify(path)}, which the environment variable ${variable} names,`
+    : `the file that the environment variable ${variable} names`;
+
+async function fileText(
+  path: string,
+  what: string,
+  offset: number,
+  readText: Surroundings['readText'],
+): Promise<string> {
   if (path === '') throw new InterpolationError(`\${file:…} needs the path of a file`, offset);
   try {
     return (await readText(path)).replace(/\r?\n$/, '');
   } catch (error) {
-    throw new InterpolationError(
-      `the file ${JSON.stringify(path)} cannot be read: ${reasonOf(error)}`,
-      offset,
-    );
+    throw new InterpolationError(`${what} cannot be read: ${reasonOf(error)}`, offset);
   }
+}
+
+/**
+ * The environment with these variables filled in from the files of their `NAME_FILE`, which are gone from it.
+ * @throws InterpolationError
+ */
+export async function withoutFiles(
+  names: readonly string[],
+  { env, readText }: Surroundings,
+): Promise<NodeJS.ProcessEnv> {
+  const result = { ...env };
+  for (const name of names) {
+    const { text } = await interpolate(`\${${name}:-}`, { env, readText });
+    if (text !== '') result[name] = text;
+    delete result[`${name}_FILE`];
+  }
+  return result;
 }
 
 /** Why a file could not be read, without what it holds. */

@@ -12,10 +12,11 @@ import { checkTests, placesOfTests } from './check-tests.js';
 import type { Config } from './config.js';
 import { conform } from './conform.js';
 import { type Diagnostic, sortDiagnostics } from './diagnostic.js';
-import { interpolateTree, reasonOf } from './interpolate.js';
+import { interpolateTree } from './interpolate.js';
 import { MAX_OTHER, readAtMost, readBounded, readMappingText } from './read-file.js';
+import { readTls } from './read-tls.js';
 import { keysAt, type Mapping, mappingSchema } from './schema.js';
-import { type Node, nodeAt, type Report } from './source.js';
+import type { Node, Report } from './source.js';
 import { type Written, writtenOf } from './written.js';
 
 export { type Diagnostic, formatDiagnostic, formatDiagnostics } from './diagnostic.js';
@@ -29,7 +30,12 @@ export type LoadResult = (
       readonly written: () => Written;
     }
   /** At least one of the diagnostics is an error. */
-  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] }
+  | {
+      readonly ok: false;
+      readonly diagnostics: readonly Diagnostic[];
+      /** As in a Config, and those that could not be read: one of them may be what is wrong. */
+      readonly files: readonly string[];
+    }
 ) & {
   /** What the diagnostics point into: the text of the file, its secrets as stars; empty when there are none. */
   readonly text: string;
@@ -41,7 +47,7 @@ export type ReadFile = (path: string) => Promise<Buffer>;
 /** Reads and checks a mapping file. Never rejects for what is in it or for not being there: that is a diagnostic. */
 export async function loadConfig(file: string, env: NodeJS.ProcessEnv): Promise<LoadResult> {
   const text = await readMappingText(file);
-  if (typeof text !== 'string') return { ok: false, diagnostics: [text], text: '' };
+  if (typeof text !== 'string') return { ok: false, diagnostics: [text], files: [], text: '' };
   return parseConfig(text, file, env, (path) => readAtMost(path, MAX_OTHER));
 }
 
@@ -56,16 +62,20 @@ export async function parseConfig(
   readFile: ReadFile,
 ): Promise<LoadResult> {
   const { report, root } = readBounded(file, text);
-  const checked =
-    root === undefined
-      ? undefined
-      : await check(root, env, report, (path) => readFile(resolve(dirname(file), path)));
+  const named = new Set<string>();
+  const readNamed = (path: string) => {
+    const full = resolve(dirname(file), path);
+    named.add(full);
+    return readFile(full);
+  };
+  const mapping = root === undefined ? undefined : await check(root, env, report, readNamed);
   const diagnostics = sortDiagnostics(report.diagnostics);
   const shown = diagnostics.length === 0 ? '' : report.shown;
-  if (!report.ok || root === undefined || checked === undefined)
-    return { ok: false, diagnostics, text: shown };
-  const { config, mapping } = checked;
-  return { ok: true, config, warnings: diagnostics, text: shown, written: () => writtenOf(mapping, root) };
+  if (!report.ok || root === undefined || mapping === undefined)
+    return { ok: false, diagnostics, files: [...named], text: shown };
+  const { tls, checked } = mapping;
+  const config = buildConfig(checked, { tls, files: [...named], placeOfTest: placesOfTests(root, report) });
+  return { ok: true, config, warnings: diagnostics, text: shown, written: () => writtenOf(checked, root) };
 }
 
 async function check(
@@ -73,7 +83,7 @@ async function check(
   env: NodeJS.ProcessEnv,
   report: Report,
   readFile: ReadFile,
-): Promise<{ readonly config: Config; readonly mapping: Mapping } | undefined> {
+): Promise<{ readonly checked: Mapping; readonly tls: ReadonlyMap<string, TlsOptions> } | undefined> {
   const readText = async (path: string) => (await readFile(path)).toString('utf8');
   const root = withoutSlippedKeys(await interpolateTree(source, { env, readText }, report), report);
   const mapping = conform(mappingSchema, keysAt, root, report);
@@ -86,36 +96,5 @@ async function check(
   checkAcrossRoutes(mapping, root, report);
   checkTests(mapping.tests, Object.keys(mapping.brokers), root, report);
   const tls = await readTls(mapping, root, readFile, report);
-  return report.ok ? { config: buildConfig(mapping, tls, placesOfTests(root, report)), mapping } : undefined;
-}
-
-async function readTls(
-  mapping: Mapping,
-  root: Node,
-  readFile: ReadFile,
-  report: Report,
-): Promise<ReadonlyMap<string, TlsOptions>> {
-  const all = new Map<string, TlsOptions>();
-  for (const [name, { tls }] of Object.entries(mapping.brokers)) {
-    if (tls === undefined) continue;
-    const files: { ca?: Buffer; cert?: Buffer; key?: Buffer } = {};
-    for (const part of ['ca', 'cert', 'key'] as const) {
-      const path = tls[part];
-      const node = nodeAt(root, ['brokers', name, 'tls', part]);
-      if (path === undefined || node === undefined) continue;
-      if (path.includes('-----BEGIN')) {
-        report.at(node, `"${part}" wants the path of a file, and this is what stands in one`);
-        continue;
-      }
-      try {
-        files[part] = await readFile(path);
-      } catch (error) {
-        const filledIn = node.kind === 'scalar' && (node.inserted ?? []).some((value) => value !== '');
-        const file = filledIn ? 'named here' : JSON.stringify(path);
-        report.at(node, `the file ${file} cannot be read: ${reasonOf(error)}`);
-      }
-    }
-    all.set(name, files);
-  }
-  return all;
+  return { checked: mapping, tls };
 }

@@ -132,6 +132,9 @@ const tls = z
     ca: some('a path').optional().describe('File with the certificate authorities to trust (PEM).'),
     cert: some('a path').optional().describe('File with the bridge’s own certificate (PEM).'),
     key: some('a path').optional().describe('File with the key of that certificate (PEM).'),
+    serverName: text('Name that the broker’s certificate must have, when it is not the host’s.', (value) =>
+      message(problemOfHost(value)),
+    ).optional(),
   })
   .describe('TLS for `host` and for urls that ask for it. Paths start at the mapping file’s folder.');
 

@@ -23,6 +23,9 @@ export const HERE = '127.0.0.1';
 /** Where the shipped mapping file finds the token of the dashboard, and whether messages may be watched. */
 export const ADMIN = { token: 'ADMIN_TOKEN', tail: 'ADMIN_TAIL' } as const;
 
+/** The account of the bridge. */
+export const LOGIN_SETTINGS: readonly string[] = ['ACTIVEMQ_USERNAME', 'ACTIVEMQ_PASSWORD'];
+
 const refuse = (message: string) => new BridgeError('configuration-invalid', message);
 
 function portFrom(variable: string, text: string): number {

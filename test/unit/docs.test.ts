@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,7 @@ import type { Context } from '../../bridge/cli/context.js';
 import { test } from '../../bridge/cli/test.js';
 import { formatDiagnostic, loadConfig } from '../../bridge/config/load.js';
 import { mappingJsonSchema } from '../../bridge/config/schema.js';
+import { type Authority, createAuthority } from '../support/certificates.js';
 
 const TOP = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -38,9 +39,6 @@ const QUIET: Context = {
   say: () => {},
   complain: () => {},
 };
-
-/** Files that examples name. */
-const NAMED_FILES = ['plant-ca.pem', 'bridge.pem', 'bridge-key.pem'];
 
 interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
@@ -104,11 +102,18 @@ describe('the reference of the mapping file', () => {
 
 describe('what the documentation says', () => {
   let folder = '';
+  let authority: Authority;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'bridge-docs-'));
-    for (const name of NAMED_FILES) await writeFile(join(folder, name), '');
+    authority = await createAuthority('docs');
+    const { cert, key } = await authority.client('bridge');
+    const contents = { 'plant-ca.pem': authority.ca, 'bridge.pem': cert, 'bridge-key.pem': key };
+    for (const [name, file] of Object.entries(contents)) await copyFile(file, join(folder, name));
   });
-  afterAll(() => rm(folder, { recursive: true }));
+  afterAll(async () => {
+    await authority?.remove();
+    await rm(folder, { recursive: true });
+  });
 
   it('as a whole mapping file is valid, and there is one in the README', async () => {
     let found = 0;

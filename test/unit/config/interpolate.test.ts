@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the files under test have them
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { InterpolationError, interpolate } from '../../../bridge/config/interpolate.js';
+import { InterpolationError, interpolate, withoutFiles } from '../../../bridge/config/interpolate.js';
 
 const surroundings = {
   env: { HOST: 'broker', EMPTY: '', NESTED: '${HOST}' },
@@ -33,6 +33,42 @@ describe('interpolate', () => {
     ['${file:/other}', 0, /"\/other" cannot be read/],
   ])('%s is refused at its place', async (text, offset, message) => {
     await expect(filled(text)).rejects.toMatchObject({ offset, message: expect.stringMatching(message) });
+  });
+
+  describe('of a variable whose value is in a file', () => {
+    const from = (env: NodeJS.ProcessEnv) =>
+      interpolate('x ${PASSWORD:-none}', { ...surroundings, env }).then(({ text }) => text);
+
+    it('takes what stands there, without the line end', async () => {
+      expect(await from({ PASSWORD_FILE: '/secret' })).toBe('x s3cret');
+      expect(await from({ PASSWORD_FILE: '/secret', PASSWORD: '' })).toBe('x s3cret');
+    });
+
+    it('takes an empty NAME_FILE as none', async () => {
+      expect(await from({ PASSWORD_FILE: '', PASSWORD: 'own' })).toBe('x own');
+      expect(await from({ PASSWORD_FILE: '' })).toBe('x none');
+    });
+
+    it('refuses both, and a file that cannot be read, by their names', async () => {
+      await expect(from({ PASSWORD: 'hunter2', PASSWORD_FILE: '/secret' })).rejects.toMatchObject({
+        offset: 2,
+        message: 'the environment variables PASSWORD and PASSWORD_FILE are both set; unset one of them',
+      });
+      await expect(from({ PASSWORD_FILE: '/other' })).rejects.toThrow(
+        'the file "/other", which the environment variable PASSWORD_FILE names, cannot be read: no such file',
+      );
+    });
+
+    it('fills in an environment', async () => {
+      const env = { A_FILE: '/secret', B: 'b', C_FILE: '' };
+      expect(await withoutFiles(['A', 'B', 'C'], { ...surroundings, env })).toEqual({ A: 's3cret', B: 'b' });
+    });
+
+    it('does not show what may have been meant as the secret itself', async () => {
+      const refusal = await from({ PASSWORD_FILE: 'hunter2' }).catch((error: unknown) => String(error));
+      expect(refusal).toContain('PASSWORD_FILE');
+      expect(refusal).not.toContain('hunter2');
+    });
   });
 
   it('leaves text without ${ alone and otherwise throws nothing but its own error', async () => {

@@ -1,7 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the files under test have them
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Config } from '../../../bridge/config/config.js';
 import { formatDiagnostic, type LoadResult, loadConfig, parseConfig } from '../../../bridge/config/load.js';
+import { type Authority, contentOf, createAuthority } from '../../support/certificates.js';
 
 const noFiles = () => Promise.reject(new Error('no file'));
 const parse = (text: string, env: NodeJS.ProcessEnv = {}): Promise<LoadResult> =>
@@ -143,22 +144,60 @@ describe('interpolation in a file', () => {
 });
 
 describe('files that a mapping names', () => {
-  const text = route(
-    PLAIN,
-    'type: activemq, host: h, username: u, password: "${file:secret}", tls: { ca: ca.pem }',
-  );
+  let authority: Authority;
+  let server: Buffer;
+  let key: Buffer;
+  let otherKey: Buffer;
+  beforeAll(async () => {
+    authority = await createAuthority('unit');
+    const one = await contentOf(await authority.server('one', 'localhost'));
+    const other = await contentOf(await authority.client('other'));
+    server = one.cert;
+    key = one.key;
+    otherKey = other.key;
+  });
+  afterAll(() => authority?.remove());
 
-  it('are looked for from the mapping file’s folder', async () => {
+  const mapping = (tls: string) =>
+    route(PLAIN, `type: activemq, host: h, username: u, password: "\${file:secret}", tls: { ${tls} }`);
+
+  it('are looked for from the mapping file’s folder, and are told', async () => {
     const asked: string[] = [];
-    const result = await parseConfig(text, '/etc/bridge/m.yaml', {}, async (path) => {
+    const result = await parseConfig(mapping('ca: ca.pem'), '/etc/bridge/m.yaml', {}, async (path) => {
       asked.push(path);
-      return Buffer.from('content\n');
+      return path.endsWith('secret') ? Buffer.from('content\n') : server;
     });
     expect(asked).toEqual(['/etc/bridge/secret', '/etc/bridge/ca.pem']);
-    expect(result.ok && result.config.brokers.get('mq')?.password?.reveal()).toBe('content');
-    expect(result.ok && result.config.brokers.get('mq')?.endpoints.get('mqtt')?.[0].tls?.ca?.toString()).toBe(
-      'content\n',
-    );
+    const config = result.ok ? result.config : undefined;
+    expect(config?.files).toEqual(asked);
+    expect(config?.brokers.get('mq')?.password?.reveal()).toBe('content');
+    expect(config?.brokers.get('mq')?.endpoints.get('mqtt')?.[0].tls?.ca).toEqual(server);
+  });
+
+  it('are told, too, when one of them cannot be read', async () => {
+    const result = await parseConfig(mapping('ca: ca.pem'), '/etc/bridge/m.yaml', {}, noFiles);
+    expect(!result.ok && result.files).toEqual(['/etc/bridge/secret', '/etc/bridge/ca.pem']);
+  });
+
+  it.each([
+    ['ca: junk', ['"junk" is no certificate in PEM']],
+    ['cert: cert, key: junk', ['"junk" is no private key in PEM']],
+    ['cert: key, key: cert', ['"key" is no certificate', '"cert" is no private key']],
+    ['cert: cert, key: locked', ['"locked" is a key with a passphrase']],
+    ['cert: cert, key: other', ['this is not the key of the certificate']],
+  ])('have to be what they are for: %s', async (tls, problems) => {
+    const files: Readonly<Record<string, Buffer>> = {
+      '/secret': Buffer.from('pw'),
+      '/junk': Buffer.from('hunter2'),
+      '/cert': server,
+      '/key': key,
+      '/other': otherKey,
+      '/locked': Buffer.from('-----BEGIN ENCRYPTED PRIVATE KEY-----\nhunter2\n'),
+    };
+    const result = await parseConfig(mapping(tls), '/m.yaml', {}, async (path) => files[path] ?? noFiles());
+    const told = result.ok ? [] : result.diagnostics.map(({ message }) => message);
+    expect(told).toEqual(problems.map((problem) => expect.stringContaining(problem)));
+    expect(told.join()).not.toContain('hunter2');
   });
 });
 
