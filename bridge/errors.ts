@@ -2,8 +2,10 @@
 export type ErrorCode =
   /** The mapping file is not valid; `details` has one diagnostic a line. */
   | 'configuration-invalid'
-  /** TCP, TLS, DNS or protocol handshake did not succeed in time. */
+  /** TCP, DNS or the protocol's handshake did not succeed in time. */
   | 'connection-failed'
+  /** One end of a TLS connection does not take the other's certificate, or does not speak TLS. */
+  | 'tls-refused'
   /** The broker does not take the account and password. */
   | 'authentication-failed'
   /** The broker has a connection with this client id already: another bridge with the same rules, or our last one that it misses. */
@@ -43,6 +45,7 @@ export type ErrorCode =
 
 const TRANSIENT: ReadonlySet<ErrorCode> = new Set([
   'connection-failed',
+  'tls-refused',
   'authentication-failed',
   'client-id-in-use',
   'wrong-broker',

@@ -149,7 +149,7 @@ export interface Connection {
 }
 
 /**
- * Opens one connection; makes one attempt. Rejects with a BridgeError (`connection-failed`, `authentication-failed`,
- * `wrong-broker`). After `stop` aborts it rejects soon and leaves nothing open.
+ * Opens one connection; makes one attempt. Rejects with a BridgeError (`connection-failed`, `tls-refused`,
+ * `authentication-failed`, `wrong-broker`). After `stop` aborts it rejects soon and leaves nothing open.
  */
 export type Connect = (endpoint: Endpoint, stop: AbortSignal) => Promise<Connection>;

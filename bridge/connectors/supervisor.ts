@@ -11,6 +11,7 @@ const RECONNECT = { initial: 100, max: 1_500 };
 /** The same after a refusal that somebody has to mend first: asked too often, a broker may lock the account. */
 const REFUSED = { initial: 250, max: 30_000 };
 const REFUSALS: ReadonlySet<ErrorCode> = new Set([
+  'tls-refused',
   'authentication-failed',
   'wrong-broker',
   'subscription-refused',

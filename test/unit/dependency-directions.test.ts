@@ -5,6 +5,9 @@ import { describe, expect, it } from 'vitest';
 
 const BRIDGE = fileURLToPath(new URL('../../bridge/', import.meta.url));
 
+/** How a connector gets at its bytes. */
+const SOCKETS = ['connectors/frame-meter.ts', 'connectors/socket.ts', 'connectors/tls-refusal.ts'];
+
 /**
  * What each part of bridge/ may import of ours besides itself: folders (and all below them) or single files.
  * Dependencies point one way: cli -> bridge -> flow -> connectors/connector.ts.
@@ -166,8 +169,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'errors.ts',
     'secret.ts',
   ],
-  'connectors/mqtt': ['connectors/connector.ts', 'connectors/flavours', 'message', 'errors.ts', 'secret.ts'],
+  'connectors/frame-meter.ts': [],
+  'connectors/socket.ts': ['connectors/connector.ts', 'connectors/frame-meter.ts'],
+  'connectors/tls-refusal.ts': ['connectors/connector.ts', 'errors.ts'],
+  'connectors/mqtt': [
+    ...SOCKETS,
+    'connectors/connector.ts',
+    'connectors/flavours',
+    'message',
+    'errors.ts',
+    'secret.ts',
+  ],
   'connectors/amqp': [
+    ...SOCKETS,
     'connectors/connector.ts',
     'connectors/flavours',
     'connectors/peer.ts',
@@ -176,6 +190,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'secret.ts',
   ],
   'connectors/stomp': [
+    ...SOCKETS,
     'connectors/connector.ts',
     'connectors/flavours',
     'connectors/peer.ts',

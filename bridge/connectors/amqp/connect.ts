@@ -1,7 +1,10 @@
+import type { Socket } from 'node:net';
 import rhea, { type ConnectionOptions } from 'rhea';
 import { BridgeError } from '../../errors.js';
 import type { BrokerType, Connect, Connection, Endpoint } from '../connector.js';
 import { type AmqpFlavour, flavourOf } from '../flavours/flavour.js';
+import { AMQP_FRAME, amqpMeter } from '../frame-meter.js';
+import { openedEvent, openSocket } from '../socket.js';
 import { AmqpConnection } from './connection.js';
 import { openError, place } from './errors.js';
 import { mechanismsFor } from './sasl.js';
@@ -20,10 +23,15 @@ export const connectAmqp: Connect = async (endpoint, stop) => {
 };
 
 function connectionOptions(endpoint: Endpoint): ConnectionOptions {
-  const common = {
+  // As rhea would call net.connect.
+  const connect = (_port: number, _host: string, _options: unknown, connected: () => void): Socket =>
+    openSocket(endpoint, amqpMeter()).once(openedEvent(endpoint), connected);
+  const options = {
     host: endpoint.host,
     hostname: endpoint.host,
     port: endpoint.port,
+    connect,
+    max_frame_size: AMQP_FRAME,
     container_id: endpoint.clientId,
     reconnect: false,
     tcp_no_delay: true,
@@ -31,13 +39,7 @@ function connectionOptions(endpoint: Endpoint): ConnectionOptions {
     idle_time_out: Math.max(1, Math.floor(endpoint.idleTimeout / 2)),
     sasl_mechanisms: mechanismsFor(endpoint),
   };
-  if (endpoint.tls === undefined) return common;
-  return {
-    ...common,
-    ...endpoint.tls,
-    transport: 'tls',
-    servername: endpoint.tls.servername ?? endpoint.host,
-  };
+  return options;
 }
 
 function open(connection: AmqpConnection, stop: AbortSignal): Promise<Connection> {

@@ -4,6 +4,7 @@ import { asBridgeError, BridgeError } from '../../errors.js';
 import type { Connection, Delivery, Endpoint, Sink, SinkSpec, Source, SourceSpec } from '../connector.js';
 import type { AmqpFlavour, EncodedBodies } from '../flavours/flavour.js';
 import { peerName } from '../peer.js';
+import { tlsRefusal } from '../tls-refusal.js';
 import { encodesBodies } from './encoding-probe.js';
 import { amqpReason, place, reasonText } from './errors.js';
 import { AmqpSink } from './sink.js';
@@ -169,6 +170,10 @@ export class AmqpConnection implements Connection, Wire {
 
   #lostBecause(reason: unknown): BridgeError {
     if (reason instanceof BridgeError) return reason;
+    if (this.#closing === undefined && this.rhea.container_id === undefined) {
+      const refusal = tlsRefusal(this.endpoint, place(this.endpoint), reason);
+      if (refusal !== undefined) return refusal;
+    }
     return new BridgeError('connection-lost', `${place(this.endpoint)}: ${this.#describe(reason)}`, {
       cause: amqpReason(reason),
     });

@@ -1,15 +1,16 @@
 import { type IClientOptions, MqttClient, UniqueMessageIdProvider } from 'mqtt';
 import { BridgeError } from '../../errors.js';
 import type { Connect, Connection, Endpoint } from '../connector.js';
+import { mqttMeter } from '../frame-meter.js';
+import { openSocket } from '../socket.js';
 import { MqttConnection } from './connection.js';
 import { openError, place } from './errors.js';
 import { keepAliveSeconds } from './keep-alive.js';
-import { openSocket } from './socket.js';
 
 /** Opens one connection of MQTT 3.1.1 or 5, which is then either one source or a sink. */
 export const connectMqtt: Connect = async (endpoint, stop) => {
   if (stop.aborted) throw stopped(endpoint);
-  const socket = openSocket(endpoint);
+  const socket = openSocket(endpoint, mqttMeter());
   const client = new MqttClient(() => socket, clientOptions(endpoint));
   const connection = new MqttConnection(endpoint, client, socket);
   const opened = open(connection, stop);

@@ -2,6 +2,7 @@ import { type IDisconnectPacket, type Packet, ReasonCodes } from 'mqtt';
 import { BridgeError, type ErrorCode } from '../../errors.js';
 import { type Address, describeAddress } from '../../message/address.js';
 import type { Endpoint } from '../connector.js';
+import { tlsRefusal } from '../tls-refusal.js';
 
 /** Where an error happened, for people: `broker "chat" (mqtt localhost:1883)`. */
 export function place(endpoint: Endpoint): string {
@@ -28,6 +29,8 @@ const NO_SUCH_VERSION: ReadonlySet<unknown> = new Set([1, 0x84]);
  * speaks no MQTT 5.
  */
 export function openError(endpoint: Endpoint, reason: unknown): BridgeError {
+  const refusal = tlsRefusal(endpoint, place(endpoint), reason);
+  if (refusal !== undefined) return refusal;
   if (NO_ACCESS.has(codeOf(reason)))
     return new BridgeError(
       'authentication-failed',

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import net, { type Socket } from 'node:net';
-import tls from 'node:tls';
+import type { Socket } from 'node:net';
 import { asBridgeError, BridgeError } from '../../errors.js';
 import { describeAddress, renderPattern } from '../../message/address.js';
 import type { Connect, Connection, Delivery, Endpoint, SinkSpec, SourceSpec } from '../connector.js';
 import { flavourOf, type StompFlavour } from '../flavours/flavour.js';
 import { peerOfServerHeader } from '../peer.js';
+import { openedEvent, openSocket } from '../socket.js';
+import { tlsRefusal } from '../tls-refusal.js';
 import { connectError, endOf, placeOf, textOf } from './errors.js';
 import { encodeFrame } from './frame.js';
 import { connectClient, createClient, handleFrames, type IncomingFrame, type StompClient } from './guard.js';
@@ -55,12 +56,7 @@ function shakeHands(
   connectHeaders: Readonly<Record<string, string>>,
   stop: AbortSignal,
 ): Promise<{ connection: StompConnection; headers: Readonly<Record<string, string>> }> {
-  const { host, port } = endpoint;
-  const socket =
-    endpoint.tls === undefined
-      ? net.connect({ host, port, noDelay: true })
-      : tls.connect({ servername: host, ...endpoint.tls, host, port });
-  socket.setNoDelay(true);
+  const socket = openSocket(endpoint);
   const client = createClient(socket, endpoint.idleTimeout);
   return new Promise((resolve, reject) => {
     const fail = (error: unknown) => {
@@ -77,8 +73,10 @@ function shakeHands(
     };
     if (stop.aborted) return onAbort();
     stop.addEventListener('abort', onAbort);
-    client.on('error', fail);
-    client.on('end', () => fail(new Error('it closed the connection')));
+    const failSocket = (error?: Error) =>
+      fail(tlsRefusal(endpoint, placeOf(endpoint), error) ?? error ?? new Error('it closed the connection'));
+    client.on('error', failSocket);
+    client.on('end', failSocket);
     client.on('connect', () => {
       cleanUp();
       // In this very turn: what follows CONNECTED at once would find stompit's own handlers.
@@ -87,7 +85,7 @@ function shakeHands(
         headers: client.headers ?? {},
       });
     });
-    socket.once(endpoint.tls === undefined ? 'connect' : 'secureConnect', () =>
+    socket.once(openedEvent(endpoint), () =>
       connectClient(client, connectHeaders, (frame) => fail(new Error(textOf(frame)))),
     );
     return undefined;
