@@ -3,10 +3,12 @@ import type { Connection as RheaConnection } from 'rhea';
 import { asBridgeError, BridgeError } from '../../errors.js';
 import type { Connection, Delivery, Endpoint, Sink, SinkSpec, Source, SourceSpec } from '../connector.js';
 import type { AmqpFlavour, EncodedBodies } from '../flavours/flavour.js';
+import { LARGEST_MESSAGE } from '../frame-meter.js';
 import { peerName } from '../peer.js';
 import { tlsRefusal } from '../tls-refusal.js';
 import { encodesBodies } from './encoding-probe.js';
-import { amqpReason, place, reasonText } from './errors.js';
+import { amqpReason, garbled, place, reasonText } from './errors.js';
+import { hasEndlessMessage, readNoMore } from './guard.js';
 import { AmqpSink } from './sink.js';
 import { AmqpSource } from './source.js';
 
@@ -54,17 +56,21 @@ export class AmqpConnection implements Connection, Wire {
       this.#resolveLost = resolve;
     });
     this.#socket = rhea.socket as Socket;
+    const endWith = (reason: unknown) => this.end(this.#lostBecause(reason));
     this.#socket.on('data', () => {
       this.#lastHeard = performance.now();
+      if (this.#ended === undefined && hasEndlessMessage(rhea))
+        endWith({
+          description: `it sent a message of more than ${LARGEST_MESSAGE} bytes, or in too many pieces`,
+        });
     });
-    const endWith = (reason: unknown) => this.end(this.#lostBecause(reason));
     // rhea hands over a context, or for the last two the error itself. The listeners stay for good: without one rhea
     // prints to the console or throws.
     rhea.on('connection_error', (context) => endWith(context.error));
     rhea.on('connection_close', (context) => endWith(context.error));
     rhea.on('disconnected', (context) => endWith(context.error));
-    rhea.on('protocol_error', endWith);
-    rhea.on('error', endWith);
+    rhea.on('protocol_error', (error) => endWith(garbled(error)));
+    rhea.on('error', (error) => endWith(garbled(error)));
   }
 
   get ended(): BridgeError | undefined {
@@ -74,6 +80,7 @@ export class AmqpConnection implements Connection, Wire {
   end(reason: BridgeError): void {
     if (this.#ended !== undefined) return;
     this.#ended = reason;
+    readNoMore(this.rhea);
     // An error makes rhea clear its heartbeat timers, which it does on an `error` or `end` of the socket only.
     this.#socket.on('error', () => {});
     this.#socket.destroy(reason);

@@ -28,6 +28,20 @@ export function amqpReason(reason: unknown): AmqpReason {
   return { condition: text(condition), description: text(description) ?? text(message) };
 }
 
+/**
+ * What rhea could not read, for people. Its errors about the peer's own words have a condition; others are about bytes, or are a
+ * mistake in its code that such bytes have led to.
+ */
+export function garbled(reason: unknown): unknown {
+  if (
+    !(reason instanceof Error) ||
+    reason instanceof BridgeError ||
+    amqpReason(reason).condition !== undefined
+  )
+    return reason;
+  return { description: `what it sent cannot be read as AMQP 1.0 (${reason.message})` };
+}
+
 const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined);
 
 const UNAUTHORIZED = 'amqp:unauthorized-access';

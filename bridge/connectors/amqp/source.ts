@@ -1,8 +1,10 @@
 import rhea, { type EventContext, type Receiver, type Delivery as RheaDelivery } from 'rhea';
+import { BridgeError } from '../../errors.js';
 import { describeAddress, renderPattern } from '../../message/address.js';
 import type { Delivery, Outcome, Source } from '../connector.js';
 import type { Wire } from './connection.js';
 import { decodeMessage, isRedelivered, type JmsSourceSpec } from './decode.js';
+import { place } from './errors.js';
 import { linkOpened } from './link.js';
 import { SettlementQueue } from './settlement.js';
 
@@ -115,7 +117,12 @@ export class AmqpSource implements Source {
 
   #receive({ message, delivery }: EventContext, onDelivery: (delivery: Delivery) => void): void {
     if (message === undefined || delivery === undefined) return;
-    this.#credit--;
+    if (--this.#credit < 0) {
+      const { endpoint } = this.wire;
+      const text = `${place(endpoint)}: it sends more messages than it was asked for`;
+      this.wire.end(new BridgeError('connection-lost', text));
+      return;
+    }
     this.#unsettled++;
     // On its way when the drain began.
     if (this.#stopping !== undefined) {

@@ -1,4 +1,4 @@
-import { type IClientOptions, MqttClient, UniqueMessageIdProvider } from 'mqtt';
+import { type IClientOptions, MqttClient, Store, UniqueMessageIdProvider } from 'mqtt';
 import { BridgeError } from '../../errors.js';
 import type { Connect, Connection, Endpoint } from '../connector.js';
 import { mqttMeter } from '../frame-meter.js';
@@ -39,6 +39,9 @@ function clientOptions(endpoint: Endpoint): IClientOptions {
     timerVariant: 'native',
     // The default one gives the id of an unanswered publish away a second time.
     messageIdProvider: new UniqueMessageIdProvider(),
+    // The default ones throw, outside of any callback, over what a broker answers to a client that has just ended.
+    incomingStore: new Store({ clean: false }),
+    outgoingStore: new Store({ clean: false }),
     // Otherwise DEBUG=mqttjs* prints the password.
     log: () => {},
   };

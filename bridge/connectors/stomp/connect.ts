@@ -118,6 +118,7 @@ class StompConnection implements Connection {
   readonly peer: string | undefined;
   readonly #socket: Socket;
   readonly #client: StompClient;
+  readonly #forgetBody: () => void;
   readonly #endpoint: Endpoint;
   readonly #flavour: StompFlavour;
   readonly #receipts = new Map<string, () => void>();
@@ -142,7 +143,7 @@ class StompConnection implements Connection {
     this.#endpoint = endpoint;
     this.#flavour = flavour;
     this.peer = peerOfServerHeader(client.headers?.server);
-    handleFrames(client, endpoint.idleTimeout, {
+    this.#forgetBody = handleFrames(client, endpoint.idleTimeout, {
       MESSAGE: (frame) => this.#sources.get(frame.headers.subscription ?? '')?.arrive(frame),
       RECEIPT: (frame) => this.#receipt(frame),
       ERROR: (frame) => this.#refused(frame),
@@ -300,6 +301,7 @@ class StompConnection implements Connection {
   }
 
   #lose(reason: BridgeError): void {
+    this.#forgetBody();
     this.#receipts.clear();
     for (const source of this.#sources.values()) source.lose();
     for (const sink of this.#sinks) sink.lose(reason, this.#refusal);

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import stompit from 'stompit';
 import IncomingFrameStream from 'stompit/lib/IncomingFrameStream.js';
+import { LARGEST_MESSAGE } from '../frame-meter.js';
 
 /**
  * stompit 1.0.0 as this connector uses it: it shakes hands, cuts the incoming bytes into frames and keeps the heart beat.
@@ -8,6 +9,7 @@ import IncomingFrameStream from 'stompit/lib/IncomingFrameStream.js';
  */
 export interface StompClient {
   connect(headers: Readonly<Record<string, string>>): void;
+  setUnknownCommandHandler(handler: (frame: { readonly command: string }) => void): void;
   setCommandHandlers(handlers: Readonly<Record<string, FrameHandler>>): void;
   destroy(error?: Error): void;
   on(event: 'connect' | 'end', listener: () => void): void;
@@ -37,8 +39,9 @@ interface Inside extends StompClient {
 /** Longest header line and most headers taken. The defaults, 1,024 and 64, end the connection on one long JMS property. */
 const LIMITS = { maxLineLength: 1024 * 1024, maxHeaders: 1_000 };
 
-/** Bytes of one body; a larger one ends the connection. Both brokers' own limit is lower or equal as they come. */
-const LARGEST_BODY = 100 * 1024 * 1024;
+/** Bytes and lines of all headers of a frame. Repeated ones count: they have no end otherwise. */
+const LARGEST_HEADERS = 4 * 1024 * 1024;
+const MOST_LINES = 10_000;
 
 /** A client on a socket of ours. */
 export function createClient(socket: Duplex, heartBeat: number): StompClient {
@@ -52,6 +55,10 @@ export function createClient(socket: Duplex, heartBeat: number): StompClient {
   const client = new stompit.Client(socket as never, options as never) as unknown as Inside;
   // A character whose bytes come in two chunks would become U+FFFD; `parseHeaderLine` decodes whole lines.
   client._incoming._lineStringEncoding = 'latin1';
+  client.setUnknownCommandHandler(({ command }) => {
+    const shown = JSON.stringify(command.slice(0, 40));
+    client.destroy(new Error(`what it sent is no frame of STOMP 1.2 that belongs here: ${shown}`));
+  });
   return client;
 }
 
@@ -68,39 +75,71 @@ export function connectClient(
   client.setCommandHandlers({ CONNECTED, ERROR: headersOnly(onError) });
 }
 
-/** Takes over every frame after CONNECTED; `limit`: milliseconds that a body may pause. */
+/**
+ * Takes over every frame after CONNECTED; `limit`: milliseconds that a body may pause. What it gives back is to be called when the
+ * connection is gone, and forgets what has come of a body.
+ */
 export function handleFrames(
   client: StompClient,
   limit: number,
   handlers: Readonly<Record<'MESSAGE' | 'RECEIPT' | 'ERROR', (frame: IncomingFrame) => void>>,
-): void {
+): () => void {
+  const body = new Body(client, limit);
   client.setCommandHandlers({
-    MESSAGE: whole(client, limit, handlers.MESSAGE),
-    RECEIPT: whole(client, limit, handlers.RECEIPT),
+    MESSAGE: body.whole(handlers.MESSAGE),
+    RECEIPT: body.whole(handlers.RECEIPT),
     ERROR: headersOnly(handlers.ERROR),
   });
+  return () => body.forget();
 }
 
 /**
  * An unread body blocks everything behind it, receipts too: each body is read at once. One that never ends would swallow all
  * that follows while heart beats keep the connection up: a property named content-length is enough for that on Classic.
  */
-function whole(client: StompClient, limit: number, handle: (frame: IncomingFrame) => void): FrameHandler {
-  return (stream) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    const deadline = setTimeout(() => client.destroy(new Error('a message did not end')), limit);
-    stream.on('data', (chunk) => {
-      deadline.refresh();
-      size += chunk.length;
-      if (size > LARGEST_BODY) client.destroy(new Error(`a message is larger than ${LARGEST_BODY} bytes`));
-      else chunks.push(chunk);
-    });
-    stream.on('end', () => {
-      clearTimeout(deadline);
-      handle({ headers: stream.headers, body: Buffer.concat(chunks) });
-    });
-  };
+class Body {
+  readonly #client: StompClient;
+  readonly #limit: number;
+  #chunks: Buffer[] = [];
+  #size = 0;
+  #deadline: NodeJS.Timeout | undefined;
+
+  constructor(client: StompClient, limit: number) {
+    this.#client = client;
+    this.#limit = limit;
+  }
+
+  whole(handle: (frame: IncomingFrame) => void): FrameHandler {
+    return (stream) => {
+      this.#deadline = setTimeout(() => this.#giveUp('a message did not end'), this.#limit);
+      stream.on('data', (chunk) => this.#add(chunk));
+      stream.on('end', () => {
+        const body = Buffer.concat(this.#chunks);
+        this.forget();
+        handle({ headers: stream.headers, body });
+      });
+    };
+  }
+
+  forget(): void {
+    clearTimeout(this.#deadline);
+    this.#deadline = undefined;
+    this.#chunks = [];
+    this.#size = 0;
+  }
+
+  #add(chunk: Buffer): void {
+    if (this.#deadline === undefined) return;
+    this.#deadline.refresh();
+    this.#size += chunk.length;
+    if (this.#size > LARGEST_MESSAGE) this.#giveUp(`a message is larger than ${LARGEST_MESSAGE} bytes`);
+    else this.#chunks.push(chunk);
+  }
+
+  #giveUp(reason: string): void {
+    this.forget();
+    this.#client.destroy(new Error(reason));
+  }
 }
 
 /** The end of the connection is on the heels of an ERROR frame; both brokers say why in its `message` header. */
@@ -113,6 +152,8 @@ interface Parser {
   _headers: Record<string, string>;
   _numHeaders: number;
   readonly _maxHeaders: number;
+  /** Ours: how much of the headers has come of the frame that `of` belongs to. */
+  _taken?: { readonly of: object; bytes: number; lines: number };
   _parseLine(): string | null;
   _beginBody(): void;
 }
@@ -132,6 +173,15 @@ const decode = ((): ((text: string) => string) => {
 })();
 const giveUp = () => decode('\\x');
 
+function giveUpBecause(reason: string): void {
+  try {
+    giveUp();
+  } catch (error) {
+    if (error instanceof Error) error.message = reason;
+    throw error;
+  }
+}
+
 /**
  * In place of stompit's: a message with a property named `hasOwnProperty` ended the process there, `__proto__` got lost, a
  * content-length below zero moved the end of the body, and what came in one piece with CONNECTED was not decoded.
@@ -144,6 +194,11 @@ function parseHeaderLine(this: Parser): void {
     this._beginBody();
     return;
   }
+  if (this._taken?.of !== this._headers) this._taken = { of: this._headers, bytes: 0, lines: 0 };
+  const taken = this._taken;
+  taken.bytes += line.length;
+  if (taken.bytes > LARGEST_HEADERS || ++taken.lines > MOST_LINES)
+    giveUpBecause(`a frame has more than ${LARGEST_HEADERS} bytes or ${MOST_LINES} lines of headers`);
   const separator = line.indexOf(':');
   if (separator === -1 || this._numHeaders >= this._maxHeaders) giveUp();
   // Nothing is escaped there (STOMP 1.2, "Value Encoding").

@@ -5,6 +5,11 @@ import { encodeFrame } from './frame.js';
 import type { IncomingFrame } from './guard.js';
 import { decodeMessage } from './headers.js';
 
+/** More than either broker sends for any window of ours: Classic counts messages, Artemis bytes with all headers. */
+const MOST_WAITING = 16 * 1024;
+/** A window of large messages that wait for the first credit is not to be taken for an attack. */
+const MOST_WAITING_BYTES = 1024 * 1024 * 1024;
+
 interface Arrived {
   readonly frame: IncomingFrame;
   /** Milliseconds on the monotonic clock. */
@@ -27,6 +32,7 @@ export class StompSource implements Source {
   readonly #pattern: AddressPattern;
   readonly #onDelivery: (delivery: Delivery) => void;
   #waiting: Arrived[] = [];
+  #waitingBytes = 0;
   #credit = 0;
   #stopped = false;
   #alive = true;
@@ -52,19 +58,29 @@ export class StompSource implements Source {
   /** What the broker handed over beyond the credit stays unacknowledged, and comes again. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#waiting = [];
+    this.#forget();
     this.flush();
   }
 
   arrive(frame: IncomingFrame): void {
     if (this.#stopped) return;
     this.#waiting.push({ frame, at: performance.now() });
+    this.#waitingBytes += frame.body.length;
     this.#serve();
+    if (this.#waiting.length <= MOST_WAITING && this.#waitingBytes <= MOST_WAITING_BYTES) return;
+    this.#stopped = true;
+    this.#forget();
+    this.#connection.end('the broker sends more messages than it was asked for');
+  }
+
+  #forget(): void {
+    this.#waiting = [];
+    this.#waitingBytes = 0;
   }
 
   lose(): void {
     this.#alive = false;
-    this.#waiting = [];
+    this.#forget();
   }
 
   /**
@@ -86,6 +102,7 @@ export class StompSource implements Source {
     while (this.#credit > 0 && !this.#stopped && this.#alive) {
       const arrived = this.#waiting.shift();
       if (arrived === undefined) return;
+      this.#waitingBytes -= arrived.frame.body.length;
       const ackId = this.#connection.flavour.ackId(arrived.frame.headers);
       if (ackId === undefined) {
         this.#stopped = true;
