@@ -4,6 +4,7 @@ import type { Config } from '../config/config.js';
 import { fingerprint } from '../config/fingerprint.js';
 import { type Diagnostic, formatDiagnostic, type LoadResult, loadConfig } from '../config/load.js';
 import { asBridgeError } from '../errors.js';
+import type { HttpServer } from '../http/server.js';
 import type { Log } from '../observability/log.js';
 import type { ChatRooms } from '../rooms/chat-rooms.js';
 import type { ReloadOutcome } from '../status.js';
@@ -18,6 +19,8 @@ export interface MappingSource {
 export interface Reloadable {
   readonly bridge: Pick<Bridge, 'reload'>;
   readonly rooms: Pick<ChatRooms, 'update'>;
+  /** Absent as long as HTTP is starting. */
+  readonly http?: Pick<HttpServer, 'update'> | undefined;
 }
 
 export interface Reloader {
@@ -123,7 +126,7 @@ async function load({ file, env }: MappingSource): Promise<LoadResult> {
 
 async function attempt(
   loaded: LoadResult,
-  { bridge, rooms }: Reloadable,
+  { bridge, rooms, http }: Reloadable,
   started: Config,
   log: Log,
 ): Promise<ReloadOutcome> {
@@ -134,10 +137,13 @@ async function attempt(
     for (const warning of loaded.warnings) log.warn('mapping.warning', { text: line(warning) });
     const changes = await bridge.reload(loaded.config, DRAIN);
     await rooms.update({ ...loaded.config, http: started.http });
-    const differs = (key: 'http' | 'standby') =>
-      fingerprint(loaded.config[key]) !== fingerprint(started[key]);
-    const late = (['http', 'standby'] as const).filter(differs);
-    return { ok: true, at, changes, notes: late.map((key) => `"${key}" takes effect at the next start`) };
+    const isWholly = http?.update(loaded.config.http) ?? true;
+    const notes = isWholly
+      ? []
+      : ['of "http" only admin.token and the files of tls take effect at once, the rest at the next start'];
+    if (fingerprint(loaded.config.standby) !== fingerprint(started.standby))
+      notes.push('"standby" takes effect at the next start');
+    return { ok: true, at, changes, notes };
   } catch (error) {
     return refused([asBridgeError(error, 'configuration-invalid').message]);
   }

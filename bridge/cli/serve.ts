@@ -12,7 +12,7 @@ import { ChatRooms } from '../rooms/chat-rooms.js';
 import { createStandbyBridge } from '../standby.js';
 import type { BridgeStatus } from '../status.js';
 import { topologyOf } from '../topology.js';
-import { createReloader, type MappingSource, type Reloader } from './reload.js';
+import { createReloader, type MappingSource, type Reloadable, type Reloader } from './reload.js';
 
 /** A bridge with its health page, at work. */
 export interface Serving {
@@ -41,7 +41,8 @@ export async function serve(config: Config, source: MappingSource, processLog: L
     standby === undefined
       ? withRooms(createBridge(config, log, tails), rooms)
       : createStandbyBridge(config, standby, rooms, log, tails);
-  const reloader = createReloader(source, { bridge, rooms }, config, log);
+  const running: { -readonly [Part in keyof Reloadable]: Reloadable[Part] } = { bridge, rooms };
+  const reloader = createReloader(source, running, config, log);
   const status = (): BridgeStatus => {
     const { last } = reloader;
     return { ...bridge.status(), ...(last === undefined ? {} : { lastReload: last }) };
@@ -71,6 +72,7 @@ export async function serve(config: Config, source: MappingSource, processLog: L
     reloader.stop();
     throw error;
   }
+  running.http = http;
   bridge.start();
   return {
     httpPort: http.port,

@@ -19,6 +19,7 @@ import type {
 } from './config.js';
 import { parseDestination } from './destination.js';
 import { milliseconds } from './duration.js';
+import type { TlsFiles } from './read-tls.js';
 import { addressOf, brokerOf, KINDS, listOf, offersOf, protocolsOf, urlsOf, viaOf } from './resolve.js';
 import type {
   BrokerInput,
@@ -34,15 +35,21 @@ import type {
 /** What a mapping means only together with something else. */
 export interface Besides {
   /** The files of each broker, already read. */
-  readonly tls: ReadonlyMap<string, TlsOptions>;
+  readonly tls: TlsFiles;
   readonly files: readonly string[];
   readonly placeOfTest: PlaceOfTest;
 }
 
 /** Turns a mapping without errors into a Config. */
-export function buildConfig(mapping: Mapping, { tls, files, placeOfTest }: Besides): Config {
+export function buildConfig(
+  mapping: Mapping,
+  { tls: { brokers: brokerTls, http: httpTls }, files, placeOfTest }: Besides,
+): Config {
   const brokers = new Map(
-    Object.entries(mapping.brokers).map(([name, broker]) => [name, buildBroker(name, broker, tls.get(name))]),
+    Object.entries(mapping.brokers).map(([name, broker]) => [
+      name,
+      buildBroker(name, broker, brokerTls.get(name)),
+    ]),
   );
   const { host, port, chat, admin } = mapping.http;
   return {
@@ -54,6 +61,7 @@ export function buildConfig(mapping: Mapping, { tls, files, placeOfTest }: Besid
       ...optional('chat', chat),
       // A variable that may be empty is how it is switched off.
       ...optional('admin', admin?.token ? { token: new Secret(admin.token), tail: admin.tail } : undefined),
+      ...optional('tls', httpTls),
     },
     ...optional('standby', mapping.standby),
     tests: buildTests(mapping.tests, placeOfTest),

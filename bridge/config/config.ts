@@ -185,6 +185,14 @@ export interface HttpConfig {
   readonly chat?: string;
   /** Without it nobody may see or move messages over HTTP. */
   readonly admin?: AdminConfig;
+  /** HTTPS; with `ca` only for clients that have a certificate by these authorities. */
+  readonly tls?: ServerTls;
+}
+
+export interface ServerTls {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly ca?: Buffer;
 }
 
 export interface AdminConfig {

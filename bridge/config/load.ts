@@ -1,8 +1,8 @@
 import { dirname, resolve } from 'node:path';
-import type { TlsOptions } from '../connectors/connector.js';
 import { buildConfig } from './build.js';
 import { checkAcrossRoutes } from './check-across-routes.js';
 import { checkBrokers } from './check-brokers.js';
+import { checkHttp } from './check-http.js';
 import { withoutSlippedKeys } from './check-indent.js';
 import { checkLoops } from './check-loops.js';
 import { checkReplies } from './check-replies.js';
@@ -14,7 +14,7 @@ import { conform } from './conform.js';
 import { type Diagnostic, sortDiagnostics } from './diagnostic.js';
 import { interpolateTree } from './interpolate.js';
 import { MAX_OTHER, readAtMost, readBounded, readMappingText } from './read-file.js';
-import { readTls } from './read-tls.js';
+import { readTls, type TlsFiles } from './read-tls.js';
 import { keysAt, type Mapping, mappingSchema } from './schema.js';
 import type { Node, Report } from './source.js';
 import { type Written, writtenOf } from './written.js';
@@ -83,7 +83,7 @@ async function check(
   env: NodeJS.ProcessEnv,
   report: Report,
   readFile: ReadFile,
-): Promise<{ readonly checked: Mapping; readonly tls: ReadonlyMap<string, TlsOptions> } | undefined> {
+): Promise<{ readonly checked: Mapping; readonly tls: TlsFiles } | undefined> {
   const readText = async (path: string) => (await readFile(path)).toString('utf8');
   const root = withoutSlippedKeys(await interpolateTree(source, { env, readText }, report), report);
   const mapping = conform(mappingSchema, keysAt, root, report);
@@ -94,6 +94,7 @@ async function check(
   checkReplies(mapping, root, report);
   checkLoops(mapping, root, report);
   checkAcrossRoutes(mapping, root, report);
+  checkHttp(mapping, root, report);
   checkTests(mapping.tests, Object.keys(mapping.brokers), root, report);
   const tls = await readTls(mapping, root, readFile, report);
   return { checked: mapping, tls };

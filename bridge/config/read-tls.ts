@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import type { TlsOptions } from '../connectors/connector.js';
+import type { ServerTls } from './config.js';
 import { reasonOf } from './interpolate.js';
 import type { Mapping } from './schema.js';
 import { type Node, nodeAt, type Path, type Report } from './source.js';
@@ -9,20 +10,31 @@ const PARTS = ['ca', 'cert', 'key'] as const;
 type Part = (typeof PARTS)[number];
 type Files = { readonly [P in Part]?: Buffer };
 
-/** Reads the TLS files of every broker, by its name, and sees that they are what they are meant to be. */
+/** The contents of all TLS files of a mapping. */
+export interface TlsFiles {
+  /** By the broker's name. */
+  readonly brokers: ReadonlyMap<string, TlsOptions>;
+  readonly http?: ServerTls;
+}
+
+/** Reads every TLS file that a mapping names, and sees that they are what they are meant to be. */
 export async function readTls(
   mapping: Mapping,
   root: Node,
   readFile: (path: string) => Promise<Buffer>,
   report: Report,
-): Promise<ReadonlyMap<string, TlsOptions>> {
-  const all = new Map<string, TlsOptions>();
+): Promise<TlsFiles> {
+  const brokers = new Map<string, TlsOptions>();
   for (const [name, { tls }] of Object.entries(mapping.brokers)) {
     if (tls === undefined) continue;
     const files = await readFiles(tls, ['brokers', name, 'tls'], root, readFile, report);
-    all.set(name, { ...files, ...(tls.serverName === undefined ? {} : { servername: tls.serverName }) });
+    brokers.set(name, { ...files, ...(tls.serverName === undefined ? {} : { servername: tls.serverName }) });
   }
-  return all;
+  if (mapping.http.tls === undefined) return { brokers };
+  const { cert, key, ca } = await readFiles(mapping.http.tls, ['http', 'tls'], root, readFile, report);
+  // Where one could not be read that was reported, and no Config is made of this.
+  if (cert === undefined || key === undefined) return { brokers };
+  return { brokers, http: { cert, key, ...(ca === undefined ? {} : { ca }) } };
 }
 
 /** Reads what one `tls` of the mapping names. What cannot be used is reported, and what is in a key is never told. */

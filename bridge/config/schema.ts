@@ -446,6 +446,16 @@ const admin = z
   })
   .describe('What of the dashboard shows or moves messages.');
 
+const httpTls = z
+  .strictObject({
+    cert: some('a path').describe('File with the certificate, and those between it and its authority (PEM).'),
+    key: some('a path').describe('File with its key (PEM).'),
+    ca: some('a path')
+      .optional()
+      .describe('Only clients with a certificate by these authorities (PEM) get an answer.'),
+  })
+  .describe('HTTPS in place of HTTP. Paths start at the mapping file’s folder.');
+
 const http = z
   .strictObject({
     host: text('Address that the health and chat pages listen on.', (value) =>
@@ -456,6 +466,7 @@ const http = z
       message(problemOfChatUrl(value)),
     ).optional(),
     admin: admin.optional(),
+    tls: httpTls.optional(),
   })
   .describe('The health, chat and dashboard pages.');
 
@@ -542,7 +553,7 @@ export function keysAt(path: Path): readonly string[] {
   const [section, , part] = path;
   const of = (object: { readonly shape: object }) => Object.keys(object.shape);
   if (section === undefined) return of(mappingSchema);
-  if (section === 'http') return path[1] === 'admin' ? of(admin) : of(http);
+  if (section === 'http') return path[1] === 'admin' ? of(admin) : path[1] === 'tls' ? of(httpTls) : of(http);
   if (section === 'standby') return of(standby);
   if (section === 'tests') {
     if (path.at(-1) === 'replyTo') return Object.keys(addressKeys);

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { RequestHandler } from 'express';
 import type { AdminConfig } from '../config/config.js';
+import { localOnly } from './local-only.js';
 
 /** What a request says about the admin token. */
 export type TokenCheck = 'right' | 'wrong' | 'missing' | 'off';
@@ -24,13 +25,22 @@ export function tokenCheck(
   };
 }
 
+/** For what changes the bridge and shows nothing: programs and pages of this machine, and who has the admin token from anywhere. */
+export function localOrAdmin({ admin }: { readonly admin?: AdminConfig }): RequestHandler {
+  const check = tokenCheck(admin);
+  return (request, response, next) => {
+    if (check(request.headers.authorization) === 'right') next();
+    else localOnly(request, response, next);
+  };
+}
+
 const REFUSALS: Readonly<
   Record<Exclude<TokenCheck, 'right'>, readonly [status: number, code: string, message: string]>
 > = {
   off: [
     404,
     'admin-off',
-    'This bridge shows no messages over HTTP: its mapping file sets no http.admin.token. Set one and start the bridge again.',
+    'This bridge shows and moves no messages over HTTP: its mapping file sets no http.admin.token. Set one and start the bridge again.',
   ],
   missing: [401, 'token-missing', 'This needs the admin token, as the header "Authorization: Bearer …".'],
   wrong: [

@@ -3,11 +3,12 @@ import type { HttpConfig } from '../config/config.js';
 import type { Log } from '../observability/log.js';
 import type { Metrics } from '../observability/metrics.js';
 import type { BridgeStatus, ReloadOutcome } from '../status.js';
+import { localOrAdmin } from './admin-only.js';
 import { type Dashboard, dashboardApi } from './dashboard-api.js';
 import { errorHandler, notFound } from './errors.js';
 import { securityHeaders } from './headers.js';
-import { localOnly } from './local-only.js';
 import { metricsPage } from './metrics.js';
+import { rateLimited } from './rate-limit.js';
 import { isReady, isStandingBy, reasonsOf } from './reasons.js';
 import { type Rooms, roomsRouter } from './rooms.js';
 
@@ -39,11 +40,12 @@ export function createApp({
 }: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
-  app.use(securityHeaders(config.chat));
+  app.use(securityHeaders(config.chat, config.tls !== undefined));
   app.use(['/health', '/metrics', '/api'], (_request, response, next) => {
     response.setHeader('Cache-Control', 'no-store');
     next();
   });
+  app.use('/api', rateLimited());
   app.use(express.json({ limit: '10kb' }));
 
   // Alive says only that the process turns: a broker that is down must not get the bridge restarted.
@@ -64,7 +66,7 @@ export function createApp({
   app.get('/api/routes', (_request, response) => {
     response.json(status().routes);
   });
-  app.post('/api/reload', localOnly, async (_request, response) => {
+  app.post('/api/reload', localOrAdmin(config), async (_request, response) => {
     const outcome = await reload();
     response.status(outcome.ok ? 200 : 422).json(outcome);
   });

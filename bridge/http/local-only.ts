@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
+import { isLoopback } from '../config/loopback.js';
 
 /**
  * For what changes the bridge: only programs and pages of this machine may ask. A foreign web page in a browser of this machine can
@@ -39,9 +39,3 @@ const PASSED_ON = ['forwarded', 'via', 'x-forwarded-for', 'x-real-ip'];
 /** Browsers that know no Fetch Metadata say at least where a page that sends something is from. */
 const isOwnOrigin = (origin: string | undefined, host: string | undefined) =>
   origin === undefined || (URL.canParse(origin) && new URL(origin).host === host);
-
-function isLoopback(host: string): boolean {
-  const address = host.replace(/^\[|\]$/g, '').replace(/^::ffff:/i, '');
-  if (isIP(address) === 4) return address.startsWith('127.');
-  return address === '::1' || address === 'localhost';
-}

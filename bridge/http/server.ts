@@ -1,6 +1,8 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import { fileURLToPath } from 'node:url';
 import type { HttpConfig } from '../config/config.js';
+import { fingerprint } from '../config/fingerprint.js';
 import { asBridgeError, BridgeError } from '../errors.js';
 import type { Log } from '../observability/log.js';
 import type { Metrics } from '../observability/metrics.js';
@@ -8,6 +10,7 @@ import type { BridgeStatus, ReloadOutcome } from '../status.js';
 import { createApp } from './app.js';
 import type { Dashboard } from './dashboard-api.js';
 import type { Rooms } from './rooms.js';
+import { limitSilent } from './silent-connections.js';
 
 export interface HttpOptions {
   readonly config: HttpConfig;
@@ -26,6 +29,8 @@ export interface HttpOptions {
 export interface HttpServer {
   /** The port it listens on, also when the setting was 0. */
   readonly port: number;
+  /** Goes over to another admin token and other TLS files. False when there are settings that only a new start can bring. */
+  update(config: HttpConfig): boolean;
   /** Stops listening, lets running requests finish, and is done within two seconds. */
   close(): Promise<void>;
 }
@@ -38,6 +43,10 @@ const CLOSE_DEADLINE_MS = 1_500;
  */
 const LIMITS = { headersTimeout: 5_000, requestTimeout: 10_000, connectionsCheckingInterval: 2_000 };
 const MAX_CONNECTIONS = 512;
+/** Of these, connections that are waited for: a request's head has not come, or the next one's. */
+const MAX_SILENT = 256;
+/** The least that browsers and brokers of today speak. Client certificates are asked for where the file names their authorities. */
+const TLS = { minVersion: 'TLSv1.2', handshakeTimeout: LIMITS.headersTimeout } as const;
 
 /** Compiled, this file is dist/bridge/http/server.js; from source, bridge/http/server.ts: one level less. */
 const BUILT_PAGE = import.meta.url.endsWith('.ts') ? '../../dist/web' : '../../web';
@@ -49,8 +58,15 @@ const BUILT_PAGE = import.meta.url.endsWith('.ts') ? '../../dist/web' : '../../w
 export async function startHttp({ webRoot, ...options }: HttpOptions): Promise<HttpServer> {
   const { config, log } = options;
   const root = webRoot ?? fileURLToPath(new URL(BUILT_PAGE, import.meta.url));
-  const server = createServer(LIMITS, createApp({ ...options, webRoot: root }));
+  let app = createApp({ ...options, webRoot: root });
+  const answer: RequestListener = (request, response) => app(request, response);
+  const { tls } = config;
+  const server =
+    tls === undefined
+      ? createServer(LIMITS, answer)
+      : createTlsServer({ ...LIMITS, ...TLS, ...tls, requestCert: tls.ca !== undefined }, answer);
   server.maxConnections = MAX_CONNECTIONS;
+  limitSilent(server, MAX_SILENT);
   let closing = false;
   // A kept-alive connection would otherwise outlive close(): it was busy when the idle ones were closed.
   server.prependListener('request', (_request, response) => {
@@ -58,7 +74,7 @@ export async function startHttp({ webRoot, ...options }: HttpOptions): Promise<H
   });
   const port = await listen(server, config);
   server.on('error', (error) => log.error('http.server-failed', { reason: error.message }));
-  log.info('http.listening', { host: config.host, port });
+  log.info('http.listening', { host: config.host, port, tls: tls !== undefined });
 
   let closed: Promise<void> | undefined;
   const close = () => {
@@ -66,8 +82,27 @@ export async function startHttp({ webRoot, ...options }: HttpOptions): Promise<H
     closed ??= closeServer(server);
     return closed;
   };
-  return { port, close };
+  let inForce = fingerprint(config.admin, config.tls);
+  const update = (next: HttpConfig): boolean => {
+    const wanted = fingerprint(next.admin, next.tls);
+    if (wanted === inForce) return fixedPart(next) === fixedPart(config);
+    inForce = wanted;
+    if (server instanceof TlsServer && next.tls !== undefined)
+      server.setSecureContext({ ...TLS, ...next.tls });
+    const { admin: _admin, ...rest } = config;
+    app = createApp({
+      ...options,
+      config: { ...rest, ...(next.admin === undefined ? {} : { admin: next.admin }) },
+      webRoot: root,
+    });
+    return fixedPart(next) === fixedPart(config);
+  };
+  return { port, update, close };
 }
+
+/** What a running server cannot change. */
+const fixedPart = ({ host, port, chat, admin, tls }: HttpConfig): string =>
+  JSON.stringify([host, port, chat, admin?.tail ?? false, tls !== undefined, tls?.ca !== undefined]);
 
 function listen(server: Server, { host, port }: HttpConfig): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -206,6 +206,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'dead-letters.ts',
     'flow/tails.ts',
     'config/config.ts',
+    'config/fingerprint.ts',
+    'config/loopback.ts',
     'connectors/connector.ts',
     'observability',
     'errors.ts',

@@ -380,8 +380,8 @@ describe('page and headers', () => {
     const get = await serving({ config: { chat: 'ws://localhost:61614/mqtt?a=;script-src *' } });
     const { headers } = await get('/');
     expect(headers.get('content-security-policy')).toBe(
-      "default-src 'self'; connect-src 'self' ws://localhost:61614; base-uri 'none'; form-action 'self'; " +
-        "frame-ancestors 'none'; object-src 'none'",
+      "default-src 'self';connect-src 'self' ws://localhost:61614;base-uri 'none';form-action 'self';" +
+        "frame-ancestors 'none';object-src 'none'",
     );
     expect(headers.get('x-content-type-options')).toBe('nosniff');
     expect(headers.get('referrer-policy')).toBe('no-referrer');
