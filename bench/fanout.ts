@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import mqtt from 'mqtt';
+import type { BridgeStatus } from '../bridge/status.js';
 import { brokerEnvironment } from '../test/support/bridge.js';
 import {
   freePort,
@@ -215,10 +216,8 @@ async function startBridge(
 /** Resolves with what the rules have delivered, once that is everything. */
 async function archived(port: number): Promise<number> {
   const delivered = async () => {
-    const routes = (await (await fetch(`http://127.0.0.1:${port}/api/routes`)).json()) as {
-      name: string;
-      delivered: number;
-    }[];
+    const answer = await fetch(`http://127.0.0.1:${port}/health`);
+    const { routes } = (await answer.json()) as Pick<BridgeStatus, 'routes'>;
     return routes.find(({ name }) => name === 'room-to-jms')?.delivered ?? 0;
   };
   await eventually(async () => (await delivered()) >= RATE * (WARM_UP + SECONDS), 120_000).catch(

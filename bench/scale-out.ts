@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { connectAmqp } from '../bridge/connectors/amqp/connect.js';
-import type { RouteStatus } from '../bridge/status.js';
+import type { BridgeStatus } from '../bridge/status.js';
 import { endpointOf } from '../test/contract/brokers-under-test.js';
 import { message } from '../test/contract/jms-workbench.js';
 import { accountFor } from '../test/support/accounting.js';
@@ -39,7 +39,7 @@ async function enter(broker: TestBroker, file: string, instance: number): Promis
   const url = `http://127.0.0.1:${port}`;
   await eventually(async () => (await fetch(`${url}/health/ready`).catch(() => undefined))?.ok);
   const delivered = async () =>
-    ((await (await fetch(`${url}/api/routes`)).json()) as RouteStatus[])[0]?.delivered ?? 0;
+    ((await (await fetch(`${url}/health`)).json()) as BridgeStatus).routes[0]?.delivered ?? 0;
   return { process, delivered };
 }
 

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Protocol } from '../../bridge/connectors/connector.js';
+import type { BridgeStatus } from '../../bridge/status.js';
 import { freePort } from '../../test/support/brokers.js';
 import { eventually } from '../../test/support/eventually.js';
 import { ROOM } from '../to-mqtt.js';
@@ -77,8 +78,9 @@ async function ended(child: ChildProcess): Promise<void> {
 }
 
 async function delivered(port: number): Promise<number> {
-  const answer = await fetch(`http://127.0.0.1:${port}/api/routes`).catch(() => undefined);
+  // Not /api/routes, which answers an address only so often.
+  const answer = await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined);
   if (answer === undefined) return 0;
-  const [route] = (await answer.json()) as { delivered: number }[];
-  return route?.delivered ?? 0;
+  const { routes } = (await answer.json()) as Pick<BridgeStatus, 'routes'>;
+  return routes[0]?.delivered ?? 0;
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectAmqp } from '../../bridge/connectors/amqp/connect.js';
-import type { RouteStatus } from '../../bridge/status.js';
+import type { BridgeStatus } from '../../bridge/status.js';
 import { endpointOf } from '../contract/brokers-under-test.js';
 import { forever, message } from '../contract/jms-workbench.js';
 import { accountFor } from '../support/accounting.js';
@@ -42,7 +42,7 @@ describe.each([
     const url = `http://127.0.0.1:${port}`;
     await eventually(async () => (await fetch(`${url}/health/ready`).catch(() => undefined))?.ok);
     const received = async () =>
-      ((await (await fetch(`${url}/api/routes`)).json()) as RouteStatus[])[0]?.received ?? 0;
+      ((await (await fetch(`${url}/health`)).json()) as BridgeStatus).routes[0]?.received ?? 0;
     return { process, received };
   }
 
