@@ -54,13 +54,33 @@ export async function startInDocker(options: DockerOptions): Promise<Container> 
   };
 }
 
+/** What the compose file reads: the user's own environment, with what `up` decided on top. */
+export function composeEnv(
+  { ports, dataDir }: Pick<DockerOptions, 'ports' | 'dataDir'>,
+  env: NodeJS.ProcessEnv,
+  owner: string | undefined,
+): NodeJS.ProcessEnv {
+  const moved = LISTENERS.map((listener) => [PORT_SETTINGS[listener].variable, String(ports[listener])]);
+  return {
+    ...env,
+    ...Object.fromEntries(moved),
+    // Started again behind our back, it would look as if it had never ended.
+    ACTIVEMQ_RESTART: 'no',
+    ...(dataDir === undefined ? {} : { ACTIVEMQ_DATA_DIR: dataDir }),
+    // A folder of the user's is not for the image's account to write in.
+    ...(dataDir === undefined || owner === undefined ? {} : { ACTIVEMQ_DATA_OWNER: owner }),
+  };
+}
+
+/** `uid:gid` of this process; undefined on systems without them. */
+function ownIds(): string | undefined {
+  const uid = process.getuid?.();
+  const gid = process.getgid?.();
+  return uid === undefined || gid === undefined ? undefined : `${uid}:${gid}`;
+}
+
 function compose(options: DockerOptions, command: readonly string[], signal?: AbortSignal): Promise<number> {
-  const moved = LISTENERS.map((listener) => [
-    PORT_SETTINGS[listener].variable,
-    String(options.ports[listener]),
-  ]);
-  const env = { ...process.env, ...Object.fromEntries(moved) };
-  if (options.dataDir !== undefined) env.ACTIVEMQ_DATA_DIR = options.dataDir;
+  const env = composeEnv(options, process.env, ownIds());
   return new Promise((resolve, reject) => {
     // A group of its own: a terminal's Ctrl-C must not reach the broker before the bridge has drained.
     const child = spawn('docker', ['compose', '--file', options.composeFile, ...command], {

@@ -73,6 +73,8 @@ export function mappingEnv(
     ...env,
     ...Object.fromEntries(numbers),
     ACTIVEMQ_HOST: HERE,
+    ACTIVEMQ_WS_HOST: HERE,
+    HTTP_HOST: HERE,
     ACTIVEMQ_USERNAME: login.username,
     ACTIVEMQ_PASSWORD: login.password,
     [ADMIN.token]: admin,

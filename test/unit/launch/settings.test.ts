@@ -60,6 +60,17 @@ describe('mappingEnv', () => {
     });
   });
 
+  it('keeps everything on this machine, whatever else is set', () => {
+    const login = { username: 'bridge', password: 'pw' };
+    const env = mappingEnv(
+      { HTTP_HOST: '0.0.0.0', ACTIVEMQ_WS_HOST: 'mq.example.org' },
+      readPorts({}),
+      login,
+      '',
+    );
+    expect(env).toMatchObject({ HTTP_HOST: '127.0.0.1', ACTIVEMQ_WS_HOST: '127.0.0.1' });
+  });
+
   it('lets the user keep messages from being watched', () => {
     const login = { username: 'bridge', password: 'pw' };
     expect(mappingEnv({ ADMIN_TAIL: 'false' }, readPorts({}), login, 'a token').ADMIN_TAIL).toBe('false');
