@@ -18,6 +18,7 @@ const jars = (cacheDir: string): Omit<MavenFetch, 'say'> => ({
   name: 'ActiveMQ',
   pom: join(findCheckout().broker, 'pom.xml'),
   goal: 'copy-dependencies',
+  checksums: join(findCheckout().broker, 'jars.sha256'),
   folder: 'activemq',
   cacheDir,
 });

@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { access, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BridgeError } from '../errors.js';
+import { verifyChecksums } from './checksums.js';
 import { LastLines } from './last-lines.js';
 
 /** Files that Maven fetches once and that are then kept. */
@@ -16,6 +17,8 @@ export interface MavenFetch {
   readonly cacheDir: string;
   /** Start of the folder's name in the cache. */
   readonly folder: string;
+  /** A list as `sha256sum` writes it, which what was fetched has to match. */
+  readonly checksums?: string;
   readonly say: (line: string) => void;
   readonly signal?: AbortSignal;
 }
@@ -47,7 +50,8 @@ export async function isFetched(what: Omit<MavenFetch, 'say'>): Promise<boolean>
 /**
  * The folder with the files; runs Maven only if it is not there yet. The folder appears whole or not at all, so
  * that several processes may do this at once.
- * @throws BridgeError missing-prerequisite when Maven is not there or fails; `details` has what it said
+ * @throws BridgeError missing-prerequisite when Maven is not there or fails, or brought other files than `checksums` has;
+ *   `details` has what it said, or which files
  */
 export async function fetchWithMaven(what: MavenFetch): Promise<string> {
   const target = await folderFor(what);
@@ -57,6 +61,7 @@ export async function fetchWithMaven(what: MavenFetch): Promise<string> {
   try {
     what.say(`fetching ${what.name} with Maven …`);
     await runMaven(what, draft);
+    if (what.checksums !== undefined) await verifyChecksums(what.name, draft, what.checksums);
     await rename(draft, target).catch((error: unknown) => unlessThere(target, error));
     return target;
   } finally {
@@ -72,7 +77,8 @@ async function unlessThere(target: string, error: unknown): Promise<void> {
 async function runMaven(what: MavenFetch, outputDirectory: string): Promise<void> {
   const progress = new Progress(what);
   const output = new LastLines((line) => progress.line(line));
-  const args = ['-B', '-f', what.pom, `${PLUGIN}:${what.goal}`, `-DoutputDirectory=${outputDirectory}`];
+  // -C: a file whose checksum is not the one beside it is an error; without it a warning.
+  const args = ['-B', '-C', '-f', what.pom, `${PLUGIN}:${what.goal}`, `-DoutputDirectory=${outputDirectory}`];
   const options = { stdio: ['ignore', 'pipe', 'pipe'] as ['ignore', 'pipe', 'pipe'] };
   const child = spawn('mvn', args, what.signal === undefined ? options : { ...options, signal: what.signal });
   for (const stream of [child.stdout, child.stderr]) {

@@ -27,7 +27,7 @@ export async function mavenPackage(folder: string, jar: string): Promise<void> {
 
 async function runMaven(folder: string): Promise<void> {
   try {
-    await promisify(execFile)('mvn', ['-q', '-B', 'package'], { cwd: folder, timeout: BUILD_TIMEOUT });
+    await promisify(execFile)('mvn', ['-q', '-B', '-C', 'package'], { cwd: folder, timeout: BUILD_TIMEOUT });
   } catch (error) {
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
     throw new Error(`mvn package failed in ${folder}\n${stdout}${stderr}`, { cause: error });

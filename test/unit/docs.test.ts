@@ -20,6 +20,8 @@ async function pages(): Promise<string[]> {
     'README.md',
     'CONTRIBUTING.md',
     'CHANGELOG.md',
+    'SECURITY.md',
+    'docker/demo/README.md',
     'mappings/README.md',
     ...inDocs.map((name) => `docs/${name}`),
   ];

@@ -27,6 +27,7 @@ export async function fetchArtemis(say: (line: string) => void): Promise<string>
     name: 'ActiveMQ Artemis (for the tests)',
     pom: join(top, 'test', 'support', 'artemis', 'pom.xml'),
     goal: 'unpack',
+    checksums: join(top, 'test', 'support', 'artemis', 'files.sha256'),
     cacheDir: cache,
     folder: 'artemis',
     say,

@@ -157,6 +157,14 @@ describe('the demo secrets', () => {
   });
 });
 
+describe("the bridge's image", () => {
+  it('has the version of the package, wherever it is named', () => {
+    const { version } = JSON.parse(readFileSync(join(top, 'package.json'), 'utf8')) as { version: string };
+    for (const { service } of bridges) expect(service.image).toBe(`activemq-bridge:${version}`);
+    expect(read('kubernetes/kustomization.yaml')).toContain(`newTag: ${version}\n`);
+  });
+});
+
 describe('the Dockerfiles', () => {
   it.each(['docker/Dockerfile', 'docker/broker.Dockerfile'])('%s is made from exact versions', (name) => {
     const text = readFileSync(join(top, name), 'utf8');

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -68,6 +69,38 @@ describe('fetchWithMaven', () => {
     const [one, two] = await Promise.all([fetchWithMaven(jars()), fetchWithMaven(jars())]);
     expect(one).toBe(two);
     expect(await readdir(join(folder, 'cache'))).toHaveLength(1);
+  });
+
+  it('lets Maven refuse a file that is not as its repository says', async () => {
+    await withMaven(`echo "$@" > '${folder}/arguments'`);
+    await fetchWithMaven(jars());
+    expect((await readFile(join(folder, 'arguments'), 'utf8')).split(' ')).toContain('-C');
+  });
+
+  describe('with a list of checksums', () => {
+    const listed = (text: string) => createHash('sha256').update(text).digest('hex');
+    const withList = async (...lines: readonly string[]) => {
+      const checksums = join(folder, 'jars.sha256');
+      await writeFile(checksums, lines.map((line) => `${line}\n`).join(''));
+      return { ...jars(), checksums };
+    };
+
+    it('takes files that match it', async () => {
+      await withMaven('mkdir "$out/lib"; printf good > "$out/lib/a.jar"; mkdir "$out/unpacked.war"');
+      const fetched = await fetchWithMaven(await withList(`${listed('good')}  lib/a.jar`));
+      expect(await readdir(fetched)).toEqual(['lib', 'unpacked.war']);
+    });
+
+    it('keeps nothing of a download with other, missing or further jars, and names them', async () => {
+      await withMaven('printf evil > "$out/a.jar"; touch "$out/c.jar"');
+      const what = await withList(`${listed('good')}  a.jar`, `${listed('')}  b.jar`);
+      await expect(fetchWithMaven(what)).rejects.toMatchObject({
+        code: 'missing-prerequisite',
+        details: ['a.jar is another file', 'b.jar is missing', 'c.jar is not in the list'],
+      });
+      expect(await isFetched(what)).toBe(false);
+      expect(await readdir(join(folder, 'cache'))).toEqual([]);
+    });
   });
 
   it("fails with Maven's errors, without a mirror's password, and leaves nothing behind", async () => {
