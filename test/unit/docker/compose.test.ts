@@ -203,9 +203,10 @@ describe('the mapping file for Kubernetes', () => {
     const lines: string[] = [];
     const say = (line: string) => void lines.push(line);
     const stop = new AbortController().signal;
-    const context = { env: {}, terminal: false, stop, onHangup: () => {}, say, complain: say };
+    const env = { ADMIN_TOKEN: 'only-for-this-test' };
+    const context = { env, terminal: false, stop, onHangup: () => {}, say, complain: say };
     const file = join(top, 'docker', 'kubernetes', 'mapping.yaml');
-    const result = await loadConfig(file, {});
+    const result = await loadConfig(file, env);
     expect(result).toMatchObject({ ok: true, warnings: [] });
     await runCli(['test', file], context);
     expect(lines.at(-1)).toBe('2 passed, 0 failed');
