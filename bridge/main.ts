@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './quiet-libraries.js';
 import './heap.js';
 import { terminalIsGone } from './cli/hangup.js';
 import { onInterrupt } from './cli/interrupt.js';

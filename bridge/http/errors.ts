@@ -7,17 +7,25 @@ interface ErrorBody {
 
 const body = (code: string, message: string): ErrorBody => ({ error: { code, message } });
 
+const NOT_FOUND = body('not-found', 'There is nothing at this path with this method.');
+
 const BY_STATUS: ReadonlyMap<number, ErrorBody> = new Map([
   [400, body('bad-request', 'The request cannot be read: its path or its JSON body is malformed.')],
+  [404, NOT_FOUND],
+  [412, body('precondition-failed', 'What the request says about the version that it knows is not so.')],
   [413, body('body-too-large', 'The request body is too large.')],
   [415, body('unsupported-encoding', 'The request body has an encoding that is not supported.')],
+  [416, body('range-not-satisfiable', 'There is no such part of what is at this path.')],
 ]);
+
+/** For what a library finds wrong with a request besides. */
+const REFUSED = body('bad-request', 'The request cannot be answered as it is.');
 
 const INTERNAL = body('internal', 'The bridge could not answer this request; its log says why.');
 
 /** Answers what no route took. */
 export const notFound: RequestHandler = (_request, response) => {
-  response.status(404).json(body('not-found', 'There is nothing at this path with this method.'));
+  response.status(404).json(NOT_FOUND);
 };
 
 /** Fixed texts only: express' own handler would send the stack whenever NODE_ENV is not `production`. */
@@ -28,7 +36,7 @@ export function errorHandler(log: Log): ErrorRequestHandler {
       return;
     }
     const status = statusOf(error);
-    const known = BY_STATUS.get(status);
+    const known = BY_STATUS.get(status) ?? (status >= 400 && status < 500 ? REFUSED : undefined);
     if (known !== undefined) {
       response.status(status).json(known);
       return;

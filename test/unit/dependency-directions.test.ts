@@ -14,7 +14,8 @@ const SOCKETS = ['connectors/frame-meter.ts', 'connectors/socket.ts', 'connector
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'heap.ts': [],
-  'main.ts': ['heap.ts', 'cli', 'errors.ts', 'observability'],
+  'quiet-libraries.ts': [],
+  'main.ts': ['quiet-libraries.ts', 'heap.ts', 'cli', 'errors.ts', 'observability'],
   'endpoints.ts': ['config/config.ts', 'connectors', 'errors.ts'],
   'dead-letters.ts': [
     'config/config.ts',
