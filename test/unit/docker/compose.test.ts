@@ -89,8 +89,7 @@ describe.each(services)('$name in $file', ({ file, service }) => {
     const sources = (service.volumes ?? []).flatMap((volume) =>
       typeof volume === 'string' ? (/^(.+?):\//.exec(usual(volume))?.[1] ?? []) : volume.source,
     );
-    // alerts.yml is looked for by the test of the observability files.
-    for (const source of sources.filter((one) => one.startsWith('.') && !one.endsWith('alerts.yml')))
+    for (const source of sources.filter((one) => one.startsWith('.')))
       expect(() => accessSync(resolve(top, 'docker', source), constants.R_OK), source).not.toThrow();
   });
 });
@@ -106,7 +105,7 @@ function userOf(dockerfile: string): string {
   );
 }
 
-describe.each(bridges)('the bridge in $file', ({ service }) => {
+describe.each(bridges)('the bridge in $file', ({ file: from, service }) => {
   it('starts when its broker is well, and is well when it is ready', () => {
     expect(Object.values(service.depends_on ?? {})).toEqual([{ condition: 'service_healthy' }]);
     expect(service.healthcheck?.test).toEqual(['CMD', 'node', 'docker/healthcheck.mjs', 'ready']);
@@ -120,16 +119,20 @@ describe.each(bridges)('the bridge in $file', ({ service }) => {
     const [command, path = ''] = service.command ?? [];
     expect(command).toBe('run');
     const file = path.replace('/mapping/', `${join(top, 'mappings')}/`);
+    const { secrets } = compose(from);
     const given = Object.fromEntries(
-      Object.entries(service.environment ?? {})
-        .filter(([name]) => !name.endsWith('_FILE'))
-        .map(([name, value]) => [name, usual(value)]),
+      Object.entries(service.environment ?? {}).map(([name, value]) => {
+        const secret = secrets[value.replace('/run/secrets/', '')];
+        return [name, secret === undefined ? usual(value) : resolve(top, 'docker', usual(secret.file))];
+      }),
     );
     const result = await loadConfig(file, given);
     if (!result.ok) throw new Error(JSON.stringify(result.diagnostics));
     const [broker] = result.config.brokers.values();
     const [host] = Object.keys(service.depends_on ?? {});
     expect(broker?.username).toBe('bridge');
+    expect(broker?.password?.reveal()).toBe('bridge-try-out');
+    expect(result.config.http.admin).toBeUndefined();
     for (const [first] of broker?.endpoints.values() ?? []) expect(first.host).toBe(host);
     expect(result.config.http.host).toBe('0.0.0.0');
     if (result.config.http.chat !== undefined) expect(result.config.http.chat).toBe('ws://127.0.0.1:61614');

@@ -28,24 +28,14 @@ const [source] = (
 /** What Prometheus makes of a histogram. */
 const family = (name: string) => name.replace(/_(bucket|count|sum)$/, '');
 
-/** Metrics of the bridge that the dashboard draws; docs/metrics.md is the reference. */
-const DRAWN = [
-  'activemq_bridge_connection_up',
-  'activemq_bridge_delivery_seconds',
-  'activemq_bridge_messages_dead_lettered_total',
-  'activemq_bridge_messages_delivered_total',
-  'activemq_bridge_messages_filtered_total',
-  'activemq_bridge_messages_in_flight',
-  'activemq_bridge_messages_received_total',
-  'activemq_bridge_messages_retried_total',
-  'activemq_bridge_reconnects_total',
-  'activemq_bridge_route_running',
-];
+/** The reference of the metrics, which a test of its own holds against /metrics. */
+const reference = readFileSync(join(findCheckout().top, 'docs', 'metrics.md'), 'utf8');
 
 describe('the dashboard for Grafana', () => {
   it('asks for metrics that the bridge has', () => {
     const asked = JSON.stringify(dashboard).match(/activemq_bridge_\w+/g) ?? [];
-    expect([...new Set(asked.map(family))].sort()).toEqual(DRAWN);
+    expect(asked.length).toBeGreaterThan(0);
+    for (const name of new Set(asked.map(family))) expect(reference).toContain(`| \`${name}\` |`);
   });
 
   it('asks the data source that is provisioned', () => {
