@@ -7,6 +7,9 @@ import { startChild } from '../support/child.js';
 
 /** Cuts a release in a copy of this checkout, without its tests. */
 
+/** Milliseconds for a test that builds everything, on a machine that others use too. */
+const BUILDS = 240_000;
+
 let copy: CheckoutCopy;
 let before = '';
 
@@ -32,7 +35,7 @@ const release = (...args: readonly string[]) =>
   }).ended;
 
 describe('a dry run of a release', () => {
-  it('makes the files, and changes nothing', async () => {
+  it('makes the files, and changes nothing', { timeout: BUILDS }, async () => {
     const { code, stdout, stderr } = await release('98.7.6', '--dry-run');
     expect(stderr).toBe('');
     expect(code).toBe(0);
@@ -132,7 +135,7 @@ describe('a release', () => {
     expect(await copy.git('tag')).toBe('');
   });
 
-  it('is a commit with the version everywhere, and a tag with the notes', async () => {
+  it('is a commit with the version everywhere, and a tag with the notes', { timeout: BUILDS }, async () => {
     await withTests('exit 0');
     const { code, stdout } = await release('99.0.0');
     expect(code).toBe(0);
