@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import type { TlsOptions } from '../connectors/connector.js';
 import type { ServerTls } from './config.js';
@@ -70,6 +70,9 @@ async function readFiles(
   if (cert === undefined || key === undefined || node === undefined || !report.ok) return files;
   if (!belongTogether(cert, key))
     report.at(node, 'this is not the key of the certificate under "cert"; is one of them being replaced?');
+  const refusal = refusalOf(cert, key);
+  if (report.ok && refusal !== undefined)
+    report.at(node, `OpenSSL does not take this certificate and key: ${refusal}`);
   return files;
 }
 
@@ -96,9 +99,18 @@ function isCertificate(content: Buffer): boolean {
 
 function belongTogether(cert: Buffer, key: Buffer): boolean {
   try {
-    createSecureContext({ cert, key });
-    return true;
+    return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
   } catch {
     return false;
+  }
+}
+
+/** What else there may be against them: an algorithm too weak, a key too short. */
+function refusalOf(cert: Buffer, key: Buffer): string | undefined {
+  try {
+    createSecureContext({ cert, key });
+    return undefined;
+  } catch (error) {
+    return reasonOf(error);
   }
 }

@@ -4,10 +4,11 @@
  */
 export type FrameMeter = (chunk: Buffer) => string | undefined;
 
-/** Bytes of one message with all that belongs to it; both ActiveMQ brokers' own limits are lower or equal as they come. */
-export const LARGEST_MESSAGE = 100 * 1024 * 1024;
-/** Bytes of topic and properties (MQTT 5) besides the payload. */
-const MQTT_MARGIN = 1024 * 1024;
+/**
+ * Bytes of one message with all that belongs to it: the most that an MQTT packet can have (MQTT 3.1.1, 2.2.3), and Artemis takes messages nearly
+ * as large as they come. A lower limit would end a connection over a message that its broker hands over again and again.
+ */
+export const LARGEST_MESSAGE = 268_435_455;
 
 /** Bytes of one AMQP frame, as the bridge tells the broker (AMQP 1.0, 2.4.1): a larger message comes in several. */
 export const AMQP_FRAME = 1024 * 1024;
@@ -41,8 +42,6 @@ export function mqttMeter(): FrameMeter {
         if (lengthBytes === MOST_LENGTH_BYTES) return 'the length of an MQTT packet has more than four bytes';
         continue;
       }
-      if (length > LARGEST_MESSAGE + MQTT_MARGIN)
-        return `an MQTT packet of ${length} bytes is larger than ${LARGEST_MESSAGE} bytes`;
       rest = length;
       length = 0;
       if (rest === 0) lengthBytes = undefined;

@@ -36,13 +36,26 @@ const HUNG_UP: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABOR
 
 /**
  * `tls-refused` with a reason for people, when a socket failed because one end does not take the other's certificate, or one of them
- * does not speak TLS; otherwise undefined. `place`: the broker, as the connector calls it. `error`: as Node gave it, undefined when the
- * peer closed the connection without a word of the protocol inside.
+ * does not speak TLS; `connection-failed` when the peer just hung up, which may mean that or anything else; otherwise undefined.
+ * `place`: the broker, as the connector calls it. `error`: as Node gave it, undefined when the peer closed the connection without a word
+ * of the protocol inside.
  */
 export function tlsRefusal(endpoint: Endpoint, place: string, error: unknown): BridgeError | undefined {
   if (endpoint.tls === undefined) return undefined;
   const text = reasonOf(endpoint, error);
-  return text === undefined ? undefined : new BridgeError('tls-refused', `${place}: ${text}`);
+  if (text !== undefined) return new BridgeError('tls-refused', `${place}: ${text}`);
+  // From TLS 1.3 on a client may write before it learns that it is refused, and the answer is lost then. Proxies hang up like that, too,
+  // while the broker behind them starts: not to be taken for something that somebody has to mend.
+  if (error !== undefined && !HUNG_UP.has((error as { readonly code?: unknown } | null)?.code))
+    return undefined;
+  const certificate =
+    endpoint.tls.cert === undefined
+      ? 'wants a client certificate (tls.cert and tls.key)'
+      : 'does not take the client certificate (tls.cert)';
+  return new BridgeError(
+    'connection-failed',
+    `${place}: it closed the connection before it answered; perhaps it is starting, or it ${certificate}`,
+  );
 }
 
 /** What was written before the handshake failed makes EPROTO of it, with OpenSSL's own words in the text. */
@@ -72,8 +85,5 @@ function reasonOf({ host, tls }: Endpoint, error: unknown): string | undefined {
   if (known !== undefined) return known;
   const hasOurs = tls?.cert !== undefined;
   if (typeof code === 'string' && ABOUT_OURS.test(code)) return hasOurs ? NOT_OURS : WANTS_OURS;
-  // From TLS 1.3 on a client may write before it learns that it is refused, and the answer is lost then.
-  if (error === undefined || HUNG_UP.has(code))
-    return `it closed the connection as soon as TLS was set up: ${hasOurs ? 'does it take the client certificate (tls.cert)?' : 'does it want a client certificate (tls.cert and tls.key)?'}`;
   return undefined;
 }

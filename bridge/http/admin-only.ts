@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { RequestHandler } from 'express';
+import type { RequestHandler, Response } from 'express';
 import type { AdminConfig } from '../config/config.js';
 import { localOnly } from './local-only.js';
 
@@ -29,7 +29,9 @@ export function tokenCheck(
 export function localOrAdmin({ admin }: { readonly admin?: AdminConfig }): RequestHandler {
   const check = tokenCheck(admin);
   return (request, response, next) => {
-    if (check(request.headers.authorization) === 'right') next();
+    const result = check(request.headers.authorization);
+    if (result === 'right') next();
+    else if (result === 'wrong') refuse(response, result);
     else localOnly(request, response, next);
   };
 }
@@ -40,7 +42,7 @@ const REFUSALS: Readonly<
   off: [
     404,
     'admin-off',
-    'This bridge shows and moves no messages over HTTP: its mapping file sets no http.admin.token. Set one and start the bridge again.',
+    'This bridge shows and moves no messages over HTTP: its mapping file sets no http.admin.token. Set one: a running bridge takes it up at once.',
   ],
   missing: [401, 'token-missing', 'This needs the admin token, as the header "Authorization: Bearer …".'],
   wrong: [
@@ -61,8 +63,12 @@ export function adminOnly(check: ReturnType<typeof tokenCheck>): RequestHandler 
       next();
       return;
     }
-    const [status, code, message] = REFUSALS[result];
-    if (status === 401) response.setHeader('WWW-Authenticate', 'Bearer realm="activemq-bridge"');
-    response.status(status).json({ error: { code, message } });
+    refuse(response, result);
   };
+}
+
+function refuse(response: Response, result: Exclude<TokenCheck, 'right'>): void {
+  const [status, code, message] = REFUSALS[result];
+  if (status === 401) response.setHeader('WWW-Authenticate', 'Bearer realm="activemq-bridge"');
+  response.status(status).json({ error: { code, message } });
 }

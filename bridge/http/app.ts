@@ -40,13 +40,13 @@ export function createApp({
 }: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
-  app.use(securityHeaders(config.chat, config.tls !== undefined));
+  app.use(securityHeaders(config.chat));
   app.use(['/health', '/metrics', '/api'], (_request, response, next) => {
     response.setHeader('Cache-Control', 'no-store');
     next();
   });
   app.use('/api', rateLimited());
-  app.use(express.json({ limit: '10kb' }));
+  app.use('/api', express.json({ limit: '10kb' }));
 
   // Alive says only that the process turns: a broker that is down must not get the bridge restarted.
   app.get('/health/live', (_request, response) => {

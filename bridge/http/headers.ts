@@ -7,7 +7,7 @@ import helmet from 'helmet';
  *
  * `chat` is the MQTT over WebSocket URL of the mapping file; a text that is no ws or wss URL opens nothing.
  */
-export function securityHeaders(chat: string | undefined, overTls = false): RequestHandler {
+export function securityHeaders(chat: string | undefined): RequestHandler {
   return helmet({
     contentSecurityPolicy: {
       useDefaults: false,
@@ -22,8 +22,8 @@ export function securityHeaders(chat: string | undefined, overTls = false): Requ
     },
     // For a browser that knows no frame-ancestors.
     xFrameOptions: { action: 'deny' },
-    // Over plain HTTP it would mean nothing.
-    strictTransportSecurity: overTls,
+    // It is for every port of the host: it would shut a browser out of the broker's own console beside this page.
+    strictTransportSecurity: false,
   });
 }
 

@@ -13,7 +13,7 @@ export const localOnly: RequestHandler = (request, response, next) => {
   else
     forbid(
       response,
-      'Only a program on the machine of the bridge may ask for this, as http://127.0.0.1 or http://localhost.',
+      'Only a program on the machine of the bridge may ask for this, as http://127.0.0.1 or http://localhost; a reload is also for who sends the admin token (http.admin.token).',
     );
 };
 

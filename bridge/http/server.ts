@@ -86,7 +86,6 @@ export async function startHttp({ webRoot, ...options }: HttpOptions): Promise<H
   const update = (next: HttpConfig): boolean => {
     const wanted = fingerprint(next.admin, next.tls);
     if (wanted === inForce) return fixedPart(next) === fixedPart(config);
-    inForce = wanted;
     if (server instanceof TlsServer && next.tls !== undefined)
       server.setSecureContext({ ...TLS, ...next.tls });
     const { admin: _admin, ...rest } = config;
@@ -95,6 +94,7 @@ export async function startHttp({ webRoot, ...options }: HttpOptions): Promise<H
       config: { ...rest, ...(next.admin === undefined ? {} : { admin: next.admin }) },
       webRoot: root,
     });
+    inForce = wanted;
     return fixedPart(next) === fixedPart(config);
   };
   return { port, update, close };

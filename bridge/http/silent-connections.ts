@@ -1,4 +1,4 @@
-import type { Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
@@ -22,11 +22,14 @@ export function limitSilent(server: Server, most: number): void {
       if (silent.get(key) === socket) silent.delete(key);
     });
   });
-  server.on('request', ({ socket }: { readonly socket: Socket }, response: ServerResponse) => {
-    const key = keyOf(socket);
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const key = keyOf(request.socket);
     const raw = silent.get(key);
     if (raw === undefined) return;
-    silent.delete(key);
+    const isWhole = () => silent.delete(key);
+    const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers;
+    if (length === '0' && encoding === undefined) isWhole();
+    else request.once('end', isWhole);
     // A kept-alive connection is silent again once it has its answer.
     response.once('close', () => add(raw));
   });

@@ -74,9 +74,9 @@ const ATTACKS: readonly (readonly [
 ])[] = [
   [
     'mqtt',
-    'a packet of 256 MB',
+    'the beginning of a packet of 256 MB',
     (s) => void s.write(Buffer.from([0x30, 0xff, 0xff, 0xff, 0x7f])),
-    /268435455 bytes is larger/,
+    /no MQTT connection within/,
   ],
   [
     'mqtt',
@@ -93,9 +93,9 @@ const ATTACKS: readonly (readonly [
   ['mqtt', 'nothing but zeroes', (s) => endlessly(s, Buffer.alloc(64 * 1024)), /mqtt 127\.0\.0\.1/],
   [
     'mqtt',
-    'a packet of 256 MB after CONNACK',
+    'the beginning of a packet of 256 MB after CONNACK',
     (s) => void s.write(Buffer.concat([CONNACK, Buffer.from([0x30, 0xff, 0xff, 0xff, 0x7f])])),
-    /268435455 bytes is larger/,
+    /Keepalive timeout/,
   ],
   [
     'amqp',
@@ -181,7 +181,7 @@ const ATTACKS: readonly (readonly [
       s.write('MESSAGE\nsubscription:a\n\n');
       endlessly(s, Buffer.alloc(64 * 1024, 0x61));
     },
-    /larger than 104857600 bytes/,
+    /larger than 268435455 bytes/,
   ],
   [
     'stomp',
@@ -191,7 +191,7 @@ const ATTACKS: readonly (readonly [
       s.write('MESSAGE\ncontent-length:9999999999\n\n');
       endlessly(s, Buffer.alloc(64 * 1024));
     },
-    /larger than 104857600 bytes/,
+    /larger than 268435455 bytes/,
   ],
   [
     'stomp',
@@ -256,13 +256,13 @@ describe('a broker that sends', () => {
       const reason = await endOf(protocol, await listen(attack));
       expect(reason.message).toMatch(says);
       expect(reason.transient).toBe(true);
-      expect(process.memoryUsage().rss - before).toBeLessThan(500 * MIB);
+      expect(process.memoryUsage().rss - before).toBeLessThan(900 * MIB);
     },
   );
 
   it('a message in pieces without end over AMQP is left', async () => {
     const reason = await endlessTransfer((port) => CONNECT.amqp(endpoint('amqp', port), never));
-    expect(reason.message).toMatch(/message of more than 104857600 bytes/);
+    expect(reason.message).toMatch(/message of more than 268435455 bytes/);
   });
 
   it.each(PROTOCOLS)('whatever bytes over %s never ends in anything but a BridgeError', async (protocol) => {

@@ -11,6 +11,8 @@ import { close } from '../support/up.js';
 
 const PASSWORD = 'of-the-stores';
 const never = new AbortController().signal;
+/** A broker that hangs up before its alert has arrived leaves its reason open. */
+const REFUSED_OR_HUNG_UP = ['tls-refused', 'connection-failed'];
 
 let authority: Authority;
 let stranger: Authority;
@@ -135,13 +137,13 @@ describe.each([
 
     it('is refused without a client certificate', async () => {
       const { code, message } = await refusal(protocol, { ca });
-      expect(code).toBe('tls-refused');
+      expect(REFUSED_OR_HUNG_UP).toContain(code);
       expect(message).toMatch(/tls\.cert and tls\.key/);
     });
 
     it('is refused with a client certificate of somebody else', async () => {
       const { code, message } = await refusal(protocol, { ca, ...strangers });
-      expect(code).toBe('tls-refused');
+      expect(REFUSED_OR_HUNG_UP).toContain(code);
       expect(message).toMatch(/client certificate \(tls\.cert/);
     });
 

@@ -24,10 +24,10 @@ class Member {
     this.url = url;
   }
 
-  static async start(file: string, broker: TestBroker): Promise<Member> {
+  static async start(file: string, env: Readonly<Record<string, string>>): Promise<Member> {
     const port = await freePort();
     const process = new CommandLine(['--log-format', 'json', 'run', file], {
-      ...brokerEnvironment(broker),
+      ...env,
       HTTP_PORT: String(port),
     });
     await process.says(/bridge\.started/);
@@ -116,7 +116,7 @@ http: { port: "\${HTTP_PORT}" }
 
   /** Another process with the same file; the first one that starts is waited for until it works. */
   async function enter(file: string): Promise<Member> {
-    const member = await Member.start(file, broker);
+    const member = await Member.start(file, brokerEnvironment(broker));
     members.push(member);
     return member;
   }
@@ -225,4 +225,49 @@ http: { port: "\${HTTP_PORT}" }
     },
     120_000,
   );
+});
+
+describe('the lock of bridges with standby', () => {
+  let broker: TestBroker;
+  let folder = '';
+  const members: Member[] = [];
+  beforeAll(async () => {
+    broker = await startClassic();
+    folder = await mkdtemp(join(tmpdir(), 'bridge-standby-'));
+  });
+  afterAll(async () => {
+    await Promise.all(members.map(({ process }) => process.interrupt()));
+    await broker?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('follows a password that is changed while they run', async () => {
+    const file = join(folder, 'mapping.yaml');
+    const password = join(folder, 'password');
+    const { ACTIVEMQ_PASSWORD = '', ...env } = brokerEnvironment(broker);
+    await writeFile(password, ACTIVEMQ_PASSWORD);
+    await writeFile(
+      file,
+      `${oneBroker('activemq', { clientId: 'rotated' })}
+standby: { broker: mq }
+routes:
+  rooms: { from: { mqtt: "rotated/{room}" }, to: { queue: rotated } }
+http: { port: "\${HTTP_PORT}" }
+`,
+    );
+    for (let count = 0; count < 2; count++)
+      members.push(await Member.start(file, { ...env, ACTIVEMQ_PASSWORD_FILE: password }));
+    const states = async () =>
+      (await Promise.all(members.map((member) => member.health()))).map(
+        ({ state, ready }) => `${state} ${ready}`,
+      );
+    const oneWorks = async () => (await states()).sort().join() === 'running true,standby false';
+    await eventually(oneWorks, 60_000);
+
+    await broker.setPassword(broker.accounts.bridge.username, 'another-password');
+    await writeFile(password, 'another-password');
+    await Promise.all(members.map(({ process }) => process.says(/mapping\.reloaded/)));
+    await broker.restart();
+    await eventually(oneWorks, 60_000);
+  });
 });

@@ -74,6 +74,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'standby.ts': [
     'bridge.ts',
     'config/config.ts',
+    'config/fingerprint.ts',
     'config/lock-place.ts',
     'flow',
     'lock.ts',

@@ -6,7 +6,7 @@ import { type AmqpFlavour, flavourOf } from '../flavours/flavour.js';
 import { AMQP_FRAME, amqpMeter } from '../frame-meter.js';
 import { openedEvent, openSocket } from '../socket.js';
 import { AmqpConnection } from './connection.js';
-import { openError, place } from './errors.js';
+import { HUNG_UP, hasReason, openError, place } from './errors.js';
 import { mechanismsFor } from './sasl.js';
 
 /** Opens one AMQP 1.0 connection to an ActiveMQ broker and makes sure that it is the type the mapping file says. */
@@ -64,7 +64,11 @@ function open(connection: AmqpConnection, stop: AbortSignal): Promise<Connection
       if (opened) return;
       done();
       // `lost` calls it lost, with the peer's condition as its cause; here it never was open.
-      reject(reason.code === 'connection-lost' ? openError(endpoint, reason.cause ?? reason) : reason);
+      reject(
+        reason.code === 'connection-lost'
+          ? openError(endpoint, hasReason(reason.cause) ? reason.cause : { description: HUNG_UP })
+          : reason,
+      );
     });
     connection.rhea.on(
       'connection_open',

@@ -42,6 +42,15 @@ export function garbled(reason: unknown): unknown {
   return { description: `what it sent cannot be read as AMQP 1.0 (${reason.message})` };
 }
 
+/** Whether the peer, or rhea, said why. */
+export function hasReason(reason: unknown): boolean {
+  const { condition, description } = amqpReason(reason);
+  return condition !== undefined || description !== undefined;
+}
+
+/** What there is to say of a peer that said nothing. */
+export const HUNG_UP = 'it closed the connection before it answered';
+
 const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined);
 
 const UNAUTHORIZED = 'amqp:unauthorized-access';

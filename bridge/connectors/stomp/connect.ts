@@ -74,7 +74,10 @@ function shakeHands(
     if (stop.aborted) return onAbort();
     stop.addEventListener('abort', onAbort);
     const failSocket = (error?: Error) =>
-      fail(tlsRefusal(endpoint, placeOf(endpoint), error) ?? error ?? new Error('it closed the connection'));
+      fail(
+        tlsRefusal(endpoint, placeOf(endpoint), error) ??
+          (hasHungUp(error) ? new Error('it closed the connection before it answered') : error),
+      );
     client.on('error', failSocket);
     client.on('end', failSocket);
     client.on('connect', () => {
@@ -312,3 +315,7 @@ class StompConnection implements Connection {
     if (this.#reason === undefined) this.#socket.write(bytes);
   }
 }
+
+/** Without an error, or with what a write meets after the peer has closed. */
+const hasHungUp = (error: Error | undefined): boolean =>
+  error === undefined || ['EPIPE', 'ECONNRESET'].includes((error as NodeJS.ErrnoException).code ?? '');
