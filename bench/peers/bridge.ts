@@ -12,13 +12,14 @@ import type { Job, Peer } from './peer.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/bridge/main.js', import.meta.url));
 
-/** This bridge, built, in a process of its own; `via`: how it writes to the queue. */
-export const bridgePeer = (via: 'stomp' | 'amqp'): Peer =>
+/** This bridge, built, in a process of its own; `via`: how it writes to the queue; `port`: of its HTTP, by default any. */
+export const bridgePeer = (via: 'stomp' | 'amqp', port?: number): Peer =>
   peerWith(
     `activemq-bridge, via: ${via}`,
     ({ id, queue }) => `
     from: { mqtt: "${id}/{room}/messages" }
     to: { queue: ${queue}, via: ${via}, properties: { room: "{room}" } }`,
+    port,
   );
 
 /** From the queue to MQTT; `via`: how it reads the queue and writes the topics. */
@@ -31,9 +32,9 @@ export const bridgeToMqttPeer = (from: Protocol, to: Protocol): Peer =>
     orderBy: "{properties.${ROOM}}"`,
   );
 
-function peerWith(name: string, rule: (job: Job) => string): Peer {
+function peerWith(name: string, rule: (job: Job) => string, httpPort?: number): Peer {
   const start = async (job: Job) => {
-    const port = await freePort();
+    const port = httpPort ?? (await freePort());
     const file = join(job.folder, 'mapping.yaml');
     await writeFile(file, mapping(job, port, rule(job)));
     const child = spawn(process.execPath, [MAIN, 'run', file, '--log-level', 'warn'], {

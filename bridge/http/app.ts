@@ -1,4 +1,5 @@
-import express, { type Express } from 'express';
+import type { RequestListener } from 'node:http';
+import express from 'express';
 import type { HttpConfig } from '../config/config.js';
 import type { Log } from '../observability/log.js';
 import type { Metrics } from '../observability/metrics.js';
@@ -7,9 +8,9 @@ import { localOrAdmin } from './admin-only.js';
 import { type Dashboard, dashboardApi } from './dashboard-api.js';
 import { errorHandler, notFound } from './errors.js';
 import { securityHeaders } from './headers.js';
+import { healthAnswers } from './health.js';
 import { metricsPage } from './metrics.js';
 import { rateLimited } from './rate-limit.js';
-import { isReady, isStandingBy, reasonsOf } from './reasons.js';
 import { type Rooms, roomsRouter } from './rooms.js';
 
 export interface AppOptions {
@@ -37,31 +38,21 @@ export function createApp({
   dashboard,
   metrics,
   webRoot,
-}: AppOptions): Express {
+}: AppOptions): RequestListener {
   const app = express();
   app.disable('x-powered-by');
-  app.use(securityHeaders(config.chat));
+  const headers = securityHeaders(config.chat);
+  app.use(headers);
+  const answersHealth = healthAnswers(status, headers);
+  app.use((request, response, next) => {
+    if (!answersHealth(request, response)) next();
+  });
   app.use(['/health', '/metrics', '/api'], (_request, response, next) => {
     response.setHeader('Cache-Control', 'no-store');
     next();
   });
   app.use('/api', rateLimited());
   app.use('/api', express.json({ limit: '10kb' }));
-
-  // Alive says only that the process turns: a broker that is down must not get the bridge restarted.
-  app.get('/health/live', (_request, response) => {
-    response.json({ live: true });
-  });
-  app.get('/health/ready', ({ query }, response) => {
-    const now = status();
-    const ready = isReady(now) || (query.standby === 'ok' && isStandingBy(now));
-    response.status(ready ? 200 : 503).json({ ready, reasons: reasonsOf(now) });
-  });
-  app.get('/health', (_request, response) => {
-    const now = status();
-    const ready = isReady(now);
-    response.status(ready ? 200 : 503).json({ ...now, ready, reasons: reasonsOf(now) });
-  });
   if (metrics !== undefined) app.get('/metrics', metricsPage(metrics));
   app.get('/api/routes', (_request, response) => {
     response.json(status().routes);
@@ -90,5 +81,19 @@ export function createApp({
   );
   app.use(notFound);
   app.use(errorHandler(log));
-  return app;
+  return (request, response) => {
+    if (!answersSafely(answersHealth, request, response)) app(request, response);
+  };
+}
+
+/** What it throws it throws again in express, which has a handler for it. */
+function answersSafely(
+  answers: ReturnType<typeof healthAnswers>,
+  ...asked: Parameters<typeof answers>
+): boolean {
+  try {
+    return answers(...asked);
+  } catch {
+    return false;
+  }
 }

@@ -3,9 +3,9 @@ import { type ClientRateLimitInfo, rateLimit, type Store } from 'express-rate-li
 
 /**
  * Requests to `/api` that one address may make in a window: a dashboard asks once a second, twice while it watches a route, so this
- * is some twenty people behind one address.
+ * is some fifty people behind one address.
  */
-const MOST = 2_400;
+const MOST = 6_000;
 /** Milliseconds. */
 const WINDOW = 60_000;
 /** Addresses that are counted at a time; the one that has been known longest is forgotten first. */

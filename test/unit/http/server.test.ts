@@ -166,6 +166,21 @@ describe('health', () => {
     });
   });
 
+  it('does not look again for each one of a flood', async () => {
+    let looks = 0;
+    const get = await serving({
+      status: () => {
+        looks++;
+        return RUNNING;
+      },
+    });
+    const began = performance.now();
+    const answers = await Promise.all(Array.from({ length: 300 }, () => get('/health')));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    // Ten in each tenth of a second that this took.
+    expect(looks).toBeLessThanOrEqual(10 * Math.ceil((performance.now() - began) / 100 + 1));
+  });
+
   it('asks for the status each time', async () => {
     let now = BROKER_DOWN;
     const get = await serving({ status: () => now });
