@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { BridgeError } from '../../../bridge/errors.js';
 import type { TestBroker } from '../brokers.js';
 import { groupStopped } from './process-group.js';
 
@@ -71,7 +72,12 @@ export async function testBroker(
     },
     restart: async () => {
       await running.stop();
-      running = await start();
+      running = await start().catch((error: unknown) => {
+        // A test's report shows the message alone; why a broker did not come back is in what it printed last.
+        if (error instanceof BridgeError && error.details.length > 0)
+          throw new Error(`${error.message}:\n${error.details.join('\n')}`, { cause: error });
+        throw error;
+      });
     },
     pause: async () => {
       running.signal('SIGSTOP');
