@@ -1,23 +1,10 @@
+import { RouteRecord } from '../../bridge/flow/route-record.js';
 import { Histogram } from '../../bridge/observability/histogram.js';
 import type { BridgeStatus, Measurements, RouteStatus } from '../../bridge/status.js';
 
 /** A bridge of which each metric has something to tell. */
 
-export const QUIET: RouteStatus = {
-  name: 'quiet',
-  state: 'running',
-  received: 0,
-  delivered: 0,
-  filtered: 0,
-  duplicates: 0,
-  lost: 0,
-  expired: 0,
-  retried: 0,
-  deadLettered: 0,
-  deadLetterReasons: {},
-  inFlight: 0,
-  oldestInFlightSeconds: 0,
-};
+export const QUIET: RouteStatus = { name: 'quiet', state: 'running', ...new RouteRecord().status() };
 
 export const BUSY: RouteStatus = {
   name: 'busy',

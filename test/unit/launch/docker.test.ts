@@ -15,8 +15,8 @@ describe('what `up` tells the compose file', () => {
   });
 
   it("lets the broker write a folder of the user's as that user, and its own volume as the image's account", () => {
-    const own = composeEnv({ ports, dataDir: '/home/ann/data' }, {}, '501:20');
-    expect(own).toMatchObject({ ACTIVEMQ_DATA_DIR: '/home/ann/data', ACTIVEMQ_DATA_OWNER: '501:20' });
+    const own = composeEnv({ ports, dataDir: '/srv/data' }, {}, '501:20');
+    expect(own).toMatchObject({ ACTIVEMQ_DATA_DIR: '/srv/data', ACTIVEMQ_DATA_OWNER: '501:20' });
     expect(composeEnv({ ports }, {}, '501:20')).not.toHaveProperty('ACTIVEMQ_DATA_OWNER');
     // A system without user ids.
     expect(composeEnv({ ports, dataDir: 'D:\\data' }, {}, undefined)).not.toHaveProperty(
