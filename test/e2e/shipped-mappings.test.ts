@@ -78,21 +78,24 @@ describe('mappings for ActiveMQ Classic', () => {
     const got = await read(classic, 'queue', 'telemetry');
     const say = (value: number) =>
       device.publish(`VirtualTopic/telemetry/d${value % 7}`, JSON.stringify({ value }));
-    await Promise.all(Array.from({ length: 200 }, (_, value) => say(value)));
-    await eventually(() => got.length >= 200);
-    const values = got.map(({ properties }) => properties.get('value'));
-    expect(new Set(values)).toEqual(new Set(Array.from({ length: 200 }, (_, value) => String(value))));
-    // The broker's answer to a bridge may be later than the last message to its reader.
     const settled = () => both.map((bridge) => bridge.status().routes[0]);
-    await eventually(() => settled().every((route) => route?.inFlight === 0));
-    const shares = settled().map((route) => route?.delivered ?? 0);
-    expect(Math.min(...shares)).toBeGreaterThan(0);
-    expect(shares.reduce((sum, share) => sum + share)).toBe(200);
+    const shares = () => settled().map((route) => route?.delivered ?? 0);
+    let said = 0;
+    // Classic gives to the second bridge what the first has no room for.
+    while (Math.min(...shares()) === 0) {
+      await Promise.all(Array.from({ length: 200 }, () => say(said++)));
+      await eventually(() => got.length >= said);
+      // The broker's answer to a bridge may be later than the last message to its reader.
+      await eventually(() => settled().every((route) => route?.inFlight === 0));
+    }
+    const values = got.map(({ properties }) => properties.get('value'));
+    expect(values.map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: said }, (_, n) => n));
+    expect(shares().reduce((sum, share) => sum + share)).toBe(said);
 
     await Promise.all(bridges.splice(0).map((bridge) => bridge.end()));
-    await say(1_000);
+    await say(said);
     await start('virtual-topics.yaml', env);
-    await eventually(() => got.length === 201);
+    await eventually(() => got.length === said + 1);
   });
 
   it('iot-commands.yaml: a Java program commands a device and gets its answer; devices report', async () => {
