@@ -13,11 +13,13 @@ import { Lanes } from './flow/lanes.js';
 import { RouteRecord } from './flow/route-record.js';
 import type { Tails } from './flow/tails.js';
 import type { Log } from './observability/log.js';
+import type { RouteTracer, Tracer } from './observability/tracer.js';
 import {
   brokerNamed,
   changesBetween,
   Exchanges,
   fingerprintOf,
+  type SessionRoute,
   type SessionRoutes,
   sessionsOf,
 } from './sessions.js';
@@ -49,8 +51,15 @@ interface Session {
   readonly flow: Flow;
 }
 
-/** Wires a Config to connectors and flows. The only part that knows everything. `tails`: for messages that somebody may watch. */
-export function createBridge(config: Config, log: Log, tails?: Tails): Bridge {
+/** Who else sees the messages as they pass. */
+export interface Onlookers {
+  /** For messages that somebody may watch. */
+  readonly tails?: Tails;
+  readonly tracer?: Tracer;
+}
+
+/** Wires a Config to connectors and flows. The only part that knows everything. */
+export function createBridge(config: Config, log: Log, onlookers: Onlookers = {}): Bridge {
   const startedAt = new Date().toISOString();
   let rules = config;
   let sessions = new Map<string, Session>();
@@ -65,7 +74,7 @@ export function createBridge(config: Config, log: Log, tails?: Tails): Bridge {
   const first = sessionsOf(config, exchanges);
   echoes.follow(echoPathsOf(config, first));
   for (const [name, routes] of first)
-    sessions.set(name, createSession(name, routes, { config, log, echoes, tails, former: [] }));
+    sessions.set(name, createSession(name, routes, { config, log, echoes, onlookers, former: [] }));
 
   const change = async (next: Config, deadline: number): Promise<RouteChanges> => {
     if (isStopping())
@@ -85,7 +94,7 @@ export function createBridge(config: Config, log: Log, tails?: Tails): Bridge {
     const coming = new Map<string, Session>();
     for (const [name, routes] of wanted) {
       const former = sessions.get(name)?.flow.mayBeSubscribedTo() ?? abandoned.get(name) ?? [];
-      const context = { config: next, log, echoes, tails, former };
+      const context = { config: next, log, echoes, onlookers, former };
       coming.set(name, kept.get(name) ?? createSession(name, routes, context));
     }
     const echoPaths = echoPathsOf(next, wanted);
@@ -154,7 +163,7 @@ interface SessionContext {
   readonly config: Config;
   readonly log: Log;
   readonly echoes: EchoLedger;
-  readonly tails: Tails | undefined;
+  readonly onlookers: Onlookers;
   /** What the session was subscribed to under other rules. */
   readonly former: readonly MqttSubscription[];
 }
@@ -167,7 +176,8 @@ function createSession(name: string, routes: SessionRoutes, context: SessionCont
 }
 
 function createFlow(name: string, routes: SessionRoutes, context: SessionContext): Flow {
-  const { config, log, echoes, tails, former } = context;
+  const { config, log, echoes, onlookers, former } = context;
+  const { tails, tracer } = onlookers;
   const pool = new Map<string, Lanes>();
   const lanesFor = (
     { broker, via }: { broker: string; via: Protocol },
@@ -203,6 +213,7 @@ function createFlow(name: string, routes: SessionRoutes, context: SessionContext
     outputs,
     to: outputs.map((output) => lanesFor(output)),
     echoes: echoes.notesOf(route.config.name),
+    ...(tracer === undefined ? {} : { tracer: tracerOf({ outputs, ...route }, config, tracer) }),
   }));
   // After every destination has its lanes, so that dead letters share them where they can.
   const withDeadLetters = flowRoutes.map(({ outputs, ...route }): FlowRoute => {
@@ -235,6 +246,26 @@ function createFlow(name: string, routes: SessionRoutes, context: SessionContext
     ...(tails === undefined ? {} : { tails }),
   });
   return flow;
+}
+
+function tracerOf({ config: route, outputs }: SessionRoute, config: Config, tracer: Tracer): RouteTracer {
+  const placed = ({ broker, via }: { readonly broker: string; readonly via: Protocol }, template: string) => {
+    const target = brokerNamed(config, broker);
+    const { host = '', port = 0 } = target.endpoints.get(via)?.[0] ?? {};
+    return { system: target.type === 'mqtt' ? 'mqtt' : 'activemq', template, host, port };
+  };
+  const { from } = route;
+  return tracer.route({
+    name: route.name,
+    from: placed(from, from.pattern.text),
+    to: outputs.map((output) => placed(output, templateOf(output))),
+  });
+}
+
+/** The name of a destination as its rule has it. */
+function templateOf(output: SessionRoute['outputs'][number]): string {
+  if ('name' in output) return output.name.text;
+  return 'pattern' in output.allows ? output.allows.pattern.text : `(temporary ${output.allows.temporary})`;
 }
 
 function disabledStatus({ name }: RouteConfig): RouteStatus {

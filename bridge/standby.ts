@@ -1,10 +1,9 @@
-import { type Bridge, createBridge } from './bridge.js';
+import { type Bridge, createBridge, type Onlookers } from './bridge.js';
 import type { Config } from './config/config.js';
 import { fingerprint } from './config/fingerprint.js';
 import { lockProtocol } from './config/lock-place.js';
 import { BridgeError } from './errors.js';
 import { RouteRecord } from './flow/route-record.js';
-import type { Tails } from './flow/tails.js';
 import { Lock } from './lock.js';
 import type { Log } from './observability/log.js';
 import { brokerNamed, changesBetween } from './sessions.js';
@@ -29,9 +28,9 @@ export function createStandbyBridge(
   standby: Standby,
   companion: Companion,
   log: Log,
-  tails?: Tails,
+  onlookers: Onlookers,
 ): Bridge {
-  return new StandbyBridge(config, standby, companion, log, tails);
+  return new StandbyBridge(config, standby, companion, log, onlookers);
 }
 
 type Standby = NonNullable<Config['standby']>;
@@ -47,7 +46,7 @@ class StandbyBridge implements Bridge {
   readonly #standby: Standby;
   readonly #companion: Companion;
   readonly #log: Log;
-  readonly #tails: Tails | undefined;
+  readonly #onlookers: Onlookers;
   readonly #startedAt = new Date().toISOString();
   #rules: Config;
   #lock: Lock;
@@ -56,11 +55,11 @@ class StandbyBridge implements Bridge {
   /** Beginning, ending and going over to other rules, one at a time. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(config: Config, standby: Standby, companion: Companion, log: Log, tails: Tails | undefined) {
+  constructor(config: Config, standby: Standby, companion: Companion, log: Log, onlookers: Onlookers) {
     this.#standby = standby;
     this.#companion = companion;
     this.#log = log;
-    this.#tails = tails;
+    this.#onlookers = onlookers;
     this.#rules = config;
     this.#lock = this.#lockOf(config);
   }
@@ -155,7 +154,7 @@ class StandbyBridge implements Bridge {
   async #follow(): Promise<void> {
     if (this.#work?.isEnding === true) await this.#end(HAND_OVER);
     if (!this.#lock.isHeld || this.#isStopping || this.#work !== undefined) return;
-    const bridge = createBridge(this.#rules, this.#log, this.#tails);
+    const bridge = createBridge(this.#rules, this.#log, this.#onlookers);
     this.#work = { bridge, isEnding: false };
     bridge.start();
     this.#companion.start();

@@ -141,8 +141,9 @@ async function attempt(
     const notes = isWholly
       ? []
       : ['of "http" only admin.token and the files of tls take effect at once, the rest at the next start'];
-    if (fingerprint(loaded.config.standby) !== fingerprint(started.standby))
-      notes.push('"standby" takes effect at the next start');
+    for (const part of ['standby', 'tracing'] as const)
+      if (fingerprint(loaded.config[part]) !== fingerprint(started[part]))
+        notes.push(`"${part}" takes effect at the next start`);
     return { ok: true, at, changes, notes };
   } catch (error) {
     return refused([asBridgeError(error, 'configuration-invalid').message]);

@@ -8,6 +8,7 @@ import { type HttpServer, startHttp } from '../http/server.js';
 import type { Log } from '../observability/log.js';
 import { createMetrics } from '../observability/metrics.js';
 import { RecentProblems } from '../observability/recent-problems.js';
+import type { Tracer } from '../observability/tracer.js';
 import { ChatRooms } from '../rooms/chat-rooms.js';
 import { createStandbyBridge } from '../standby.js';
 import type { BridgeStatus } from '../status.js';
@@ -26,6 +27,8 @@ export interface Serving {
 
 /** Milliseconds for open HTTP requests to end. */
 const HTTP_CLOSE = 500;
+/** Milliseconds for the spans that wait. */
+const TRACES_CLOSE = 1_000;
 
 /**
  * Starts both, and follows the file that the rules came from. Resolves while the bridge is still connecting.
@@ -35,12 +38,14 @@ export async function serve(config: Config, source: MappingSource, processLog: L
   const problems = new RecentProblems();
   const log = problems.alsoFor(processLog);
   const tails = config.http.admin?.tail === true ? new Tails() : undefined;
+  const tracer = await tracerOf(config, log);
+  const onlookers = { ...(tails && { tails }), ...(tracer && { tracer }) };
   const rooms = new ChatRooms(config, log);
   const { standby } = config;
   const bridge =
     standby === undefined
-      ? withRooms(createBridge(config, log, tails), rooms)
-      : createStandbyBridge(config, standby, rooms, log, tails);
+      ? withRooms(createBridge(config, log, onlookers), rooms)
+      : createStandbyBridge(config, standby, rooms, log, onlookers);
   const running: { -readonly [Part in keyof Reloadable]: Reloadable[Part] } = { bridge, rooms };
   const reloader = createReloader(source, running, config, log);
   const status = (): BridgeStatus => {
@@ -70,6 +75,7 @@ export async function serve(config: Config, source: MappingSource, processLog: L
     });
   } catch (error) {
     reloader.stop();
+    await tracer?.stop(0);
     throw error;
   }
   running.http = http;
@@ -81,9 +87,17 @@ export async function serve(config: Config, source: MappingSource, processLog: L
     stop: async (deadlineMs) => {
       reloader.stop();
       await bridge.stop(deadlineMs);
+      await tracer?.stop(TRACES_CLOSE);
       await atMost(HTTP_CLOSE, http.close());
     },
   };
+}
+
+/** OpenTelemetry is loaded where it is wanted, and only there. */
+async function tracerOf({ tracing }: Config, log: Log): Promise<Tracer | undefined> {
+  if (tracing === undefined) return undefined;
+  const { startTracing } = await import('../observability/open-telemetry.js');
+  return startTracing(tracing, log);
 }
 
 /** The rooms work whenever this bridge does. */

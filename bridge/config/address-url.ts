@@ -41,6 +41,14 @@ export function problemOfChatUrl(text: string): string | undefined {
   return 'problem' in parsed ? parsed.problem : undefined;
 }
 
+/** What is wrong with the url that traces go to, or undefined. */
+export function problemOfOtlpUrl(text: string): string | undefined {
+  const example = 'http://localhost:4318/v1/traces';
+  const parsed = readUrl(text, ['http:', 'https:'], example, OTLP_SECRETS);
+  if ('problem' in parsed) return parsed.problem;
+  return parsed.pathname === '/' ? `needs the path of a collector, for example ${example}` : undefined;
+}
+
 /** What is wrong with the address to listen on, or undefined. */
 export function problemOfListenHost(host: string): string | undefined {
   return problemOfHost(host) === undefined
@@ -54,17 +62,21 @@ export function problemOfHost(host: string): string | undefined {
   return 'must be a host name or an IP address, without a port or a scheme (a url goes under mqtt:, amqp: or stomp:)';
 }
 
+/** The variable by which OpenTelemetry exporters get what proves who they are. */
+const OTLP_SECRETS = 'the environment variable OTEL_EXPORTER_OTLP_HEADERS';
+
 function readUrl(
   text: string,
   schemes: readonly string[],
   example: string,
+  secrets = '"username" and "password"',
 ): URL | { readonly problem: string } {
   const wanted = schemes.map((scheme) => `${scheme}//`).join(' or ');
   if (!schemes.some((scheme) => text.startsWith(`${scheme}//`)) || /[\s\\]/.test(text) || !URL.canParse(text))
     return { problem: `must be a url that begins with ${wanted}, for example ${example}` };
   const url = new URL(text);
   if (url.username !== '' || url.password !== '' || text.includes('@'))
-    return { problem: 'a url must not hold an account or password; use "username" and "password" instead' };
+    return { problem: `a url must not hold an account or password; use ${secrets} instead` };
   if (url.hostname === '') return { problem: `the url names no host; write for example ${example}` };
   return url;
 }

@@ -64,6 +64,7 @@ export function buildConfig(
       ...optional('tls', httpTls),
     },
     ...optional('standby', mapping.standby),
+    ...optional('tracing', mapping.tracing),
     tests: buildTests(mapping.tests, placeOfTest),
     files,
   };

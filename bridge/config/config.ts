@@ -13,6 +13,8 @@ export interface Config {
   readonly http: HttpConfig;
   /** Of several bridges with these rules one works; `broker`, an ActiveMQ, has the lock that they agree by. */
   readonly standby?: { readonly broker: string };
+  /** Where traces of messages go (OTLP over HTTP), and which part of those that begin here. */
+  readonly tracing?: { readonly otlp: string; readonly sample: number };
   readonly tests: readonly TestCase[];
   /** The other files that it was made of, secrets and TLS: full paths. */
   readonly files: readonly string[];

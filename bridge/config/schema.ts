@@ -6,7 +6,13 @@ import { isSteeringProperty } from '../message/steering.js';
 import { ExpressionError, parseExpression } from '../routing/expression.js';
 import { PatternSyntaxError, parsePattern } from '../routing/pattern.js';
 import { parseTemplate, TemplateSyntaxError } from '../routing/template.js';
-import { problemOfChatUrl, problemOfHost, problemOfListenHost, readBrokerUrl } from './address-url.js';
+import {
+  problemOfChatUrl,
+  problemOfHost,
+  problemOfListenHost,
+  problemOfOtlpUrl,
+  readBrokerUrl,
+} from './address-url.js';
 import { parseDestination } from './destination.js';
 import { DURATION, milliseconds } from './duration.js';
 import type { Path } from './source.js';
@@ -522,6 +528,22 @@ const standby = z
   })
   .describe('Of several bridges with this file one works at a time; the others stand by.');
 
+const tracing = z
+  .strictObject({
+    otlp: text('Where spans go, OTLP over HTTP: http://localhost:4318/v1/traces.', (value) =>
+      message(problemOfOtlpUrl(value)),
+    ),
+    sample: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(1)
+      .describe(
+        'Of the traces that begin in the bridge, the part that is recorded; of others their sender has decided.',
+      ),
+  })
+  .describe('Traces of messages by OpenTelemetry.');
+
 export const mappingSchema = z
   .strictObject({
     version: z.literal(1).describe('Version of this format.'),
@@ -529,6 +551,7 @@ export const mappingSchema = z
     routes: z.record(name('the name of a route'), route).describe('Routes by name.'),
     http: http.prefault({}),
     standby: standby.optional(),
+    tracing: tracing.optional(),
     tests: z.array(test).default([]).describe('Messages with what has to come out of them.'),
   })
   .meta({
@@ -555,6 +578,7 @@ export function keysAt(path: Path): readonly string[] {
   if (section === undefined) return of(mappingSchema);
   if (section === 'http') return path[1] === 'admin' ? of(admin) : path[1] === 'tls' ? of(httpTls) : of(http);
   if (section === 'standby') return of(standby);
+  if (section === 'tracing') return of(tracing);
   if (section === 'tests') {
     if (path.at(-1) === 'replyTo') return Object.keys(addressKeys);
     return part === 'given' ? of(given) : part === 'expect' ? of(expected) : of(test);

@@ -3,6 +3,7 @@ import type { OutputConfig, RouteConfig, ToConfig } from '../config/config.js';
 import { BridgeError } from '../errors.js';
 import { type Address, type AddressKind, describeAddress } from '../message/address.js';
 import { HOPS, hopsOf } from '../message/hops.js';
+import { jsonOf } from '../message/json-body.js';
 import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
 import { carryPropertyName } from '../message/property-name.js';
 import { renderName } from '../routing/destination-name.js';
@@ -41,7 +42,7 @@ export function scopeOf(
       case 'message':
         return fieldsOf(message, redelivered);
       case 'body':
-        body ??= { value: parsedBody(message) };
+        body ??= { value: jsonOf(message) };
         return body.value;
       default:
         return more.get(name);
@@ -248,18 +249,6 @@ function mapProperties(
   }
   properties.set(HOPS, hopsOf(message.properties) + 1);
   return properties;
-}
-
-function parsedBody(message: Message): unknown {
-  const { body } = message;
-  if (typeof body !== 'string' && !Buffer.isBuffer(body)) return undefined;
-  const source = typeof body === 'string' ? body : isUtf8(body) ? body.toString('utf8') : undefined;
-  if (source === undefined) return undefined;
-  try {
-    return JSON.parse(source) as unknown;
-  } catch {
-    return source;
-  }
 }
 
 function text(template: Template | undefined, scope: Scope): string | undefined {

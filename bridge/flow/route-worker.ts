@@ -5,6 +5,7 @@ import { asBridgeError, BridgeError } from '../errors.js';
 import { type Address, describeAddress } from '../message/address.js';
 import type { Message, OutboundMessage } from '../message/message.js';
 import type { Log } from '../observability/log.js';
+import type { MessageTrace, RouteTracer } from '../observability/tracer.js';
 import { type DeadLetterExtent, deadLetterOf, LONGEST_CUT_BODY } from './dead-letter.js';
 import type { EchoNotes } from './echo-ledger.js';
 import type { Lanes } from './lanes.js';
@@ -29,6 +30,8 @@ export interface FlowRoute {
   readonly destinations: readonly string[];
   readonly echoes?: EchoNotes;
   readonly deadLetter: { readonly address: Address; readonly lanes: Lanes };
+  /** Where messages are traced. */
+  readonly tracer?: RouteTracer;
 }
 
 /** What became of a message at one destination. Abandoned: not safe anywhere; its source keeps it. */
@@ -47,6 +50,7 @@ interface Passage {
   readonly begin: Begin | undefined;
   /** When its own time to live is over: milliseconds on the monotonic clock. */
   readonly expires: number | undefined;
+  readonly trace: MessageTrace | undefined;
 }
 
 /**
@@ -56,6 +60,20 @@ interface Passage {
 function lessThan(extent: DeadLetterExtent, message: Message, refusal: BridgeError): DeadLetterExtent {
   if (extent === 'whole') return 'bare';
   return refusal.code === 'message-refused' && bodySize(message) > LONGEST_CUT_BODY ? 'cut' : extent;
+}
+
+/** With what their receivers' traces go on from. */
+function traced(sends: readonly PlannedSend[], trace: MessageTrace): PlannedSend[] {
+  return sends.map(({ to, result }) => ({
+    to,
+    result: result instanceof BridgeError ? result : trace.send(to, result),
+  }));
+}
+
+/** What became of the message as a whole. */
+function worstOf(fates: readonly Fate[]): Exclude<Fate, 'confirmed'> | 'delivered' {
+  const order = ['abandoned', 'dead-lettered', 'expired'] as const;
+  return order.find((fate) => fates.includes(fate)) ?? 'delivered';
 }
 
 /** Of one destination alone, if that has a name. */
@@ -103,20 +121,22 @@ export class RouteWorker {
     counters.received++;
     counters.inFlight++;
     this.tails?.note(this.route.config.name, message);
+    const trace = this.route.tracer?.begin(message);
     try {
       const plan = this.#plan(message, captures, arrival);
       if (plan === undefined) {
         counters.filtered++;
+        trace?.end('filtered');
         return true;
       }
       const { id } = arrival;
       if (plan instanceof BridgeError)
         return await this.#refuse(
-          { message, orderKey: message.address.name, id, begin, expires: undefined },
+          { message, orderKey: message.address.name, id, begin, expires: undefined, trace },
           plan,
         );
       const expires = message.ttl === undefined ? undefined : performance.now() + message.ttl;
-      const passage = { message, orderKey: plan.orderKey, id, begin, expires };
+      const passage = { message, orderKey: plan.orderKey, id, begin, expires, trace };
       if (plan.dedupeKey !== undefined) return await this.#sendOnce(plan.dedupeKey, plan.sends, passage);
       return (await this.#sendAll(plan.sends, passage)) !== 'abandoned';
     } finally {
@@ -142,18 +162,27 @@ export class RouteWorker {
     });
     if (result !== 'duplicate') return end !== 'abandoned';
     this.record.counters.duplicates++;
+    passage.trace?.end('duplicate');
     return true;
   }
 
   /** Sent: safe with every destination, or kept as a dead letter. */
-  async #sendAll(sends: readonly PlannedSend[], passage: Passage): Promise<'sent' | 'expired' | 'abandoned'> {
+  async #sendAll(
+    planned: readonly PlannedSend[],
+    passage: Passage,
+  ): Promise<'sent' | 'expired' | 'abandoned'> {
+    const { begin, trace } = passage;
     const taken = this.#pacer && performance.now();
-    if (this.#pacer !== undefined && !(await this.#pacer.turn())) return 'abandoned';
+    if (this.#pacer !== undefined && !(await this.#pacer.turn())) {
+      trace?.end('abandoned');
+      return 'abandoned';
+    }
     const mark = this.record.sending(taken);
-    const { begin } = passage;
+    const sends = trace === undefined ? planned : traced(planned, trace);
     const together = begin && (await this.#sendTogether(begin, sends, passage));
     const fates = together ?? (await this.#sendEach(sends, passage));
     this.record.sent(mark);
+    trace?.end(worstOf(fates));
     if (fates.every((fate) => fate === 'confirmed')) this.record.delivered(mark);
     if (fates.includes('abandoned')) return 'abandoned';
     return fates.includes('expired') ? 'expired' : 'sent';
@@ -164,6 +193,7 @@ export class RouteWorker {
     const { begin } = passage;
     const fates = begin && (await this.#sendTogether(begin, [{ to: undefined, result: error }], passage));
     const fate = fates?.[0] ?? (await this.#keepAsDeadLetter(passage, error));
+    passage.trace?.end(worstOf([fate]), error.code);
     return fate !== 'abandoned';
   }
 
@@ -195,6 +225,7 @@ export class RouteWorker {
         return 'confirmed';
       } catch (cause) {
         const error = asBridgeError(cause, 'mapping-failed');
+        if (to !== undefined) passage.trace?.sent(to, error.code);
         transaction.add(this.#deadLetter(towards(passage, this.#nameOf(to)), error));
         deadLetters.push(error);
         return 'dead-lettered';
@@ -234,9 +265,11 @@ export class RouteWorker {
       const { orderKey, expires } = passage;
       const options = expires === undefined ? this.#sendOptions : { ...this.#sendOptions, expires };
       await this.#lanesOf(to).send(result, orderKey, options);
+      passage.trace?.sent(to);
       return 'confirmed';
     } catch (cause) {
       const error = asBridgeError(cause, 'mapping-failed');
+      passage.trace?.sent(to, error.code);
       if (error.transient) return 'abandoned';
       if (!(result instanceof BridgeError)) echoes?.refused(to, result);
       if (error.code === 'expired') return this.#expire();

@@ -8,9 +8,11 @@ import { connectStomp } from '../../bridge/connectors/stomp/connect.js';
 import type { Message } from '../../bridge/message/message.js';
 import { endpointOf } from '../contract/brokers-under-test.js';
 import { brokerEnvironment, startBridge, type TestBridge } from '../support/bridge.js';
-import { startClassic, startMosquitto, type TestBroker } from '../support/brokers.js';
+import { freePort, startClassic, startMosquitto, type TestBroker } from '../support/brokers.js';
 import { eventually } from '../support/eventually.js';
 import { uniqueName } from '../support/names.js';
+import { SpanCollector } from '../support/span-collector.js';
+import { CommandLine } from '../support/up.js';
 
 /** A W3C trace context, through rules as docs/how-to/trace-context.md shows them. */
 
@@ -21,13 +23,7 @@ let classic: TestBroker;
 let bridge: TestBridge;
 let folder = '';
 
-beforeAll(async () => {
-  [front, classic] = await Promise.all([startMosquitto(), startClassic()]);
-  folder = await mkdtemp(join(tmpdir(), 'trace-context-'));
-  const file = join(folder, 'mapping.yaml');
-  await writeFile(
-    file,
-    `version: 1
+const brokers = `version: 1
 brokers:
   front:
     type: mqtt
@@ -35,12 +31,25 @@ brokers:
     mqtt: mqtt://127.0.0.1:\${FRONT_MQTT_PORT}
     username: \${FRONT_USERNAME}
     password: \${FRONT_PASSWORD}
+    clientId: \${CLIENT_ID:-activemq-bridge}
   mq:
     type: activemq
     amqp: amqp://127.0.0.1:\${ACTIVEMQ_AMQP_PORT}
     stomp: stomp://127.0.0.1:\${ACTIVEMQ_STOMP_PORT}
     username: \${ACTIVEMQ_USERNAME}
     password: \${ACTIVEMQ_PASSWORD}
+    clientId: \${CLIENT_ID:-activemq-bridge}
+`;
+
+const environment = () => ({ ...brokerEnvironment(classic), ...brokerEnvironment(front, 'FRONT') });
+
+beforeAll(async () => {
+  [front, classic] = await Promise.all([startMosquitto(), startClassic()]);
+  folder = await mkdtemp(join(tmpdir(), 'trace-context-'));
+  const file = join(folder, 'mapping.yaml');
+  await writeFile(
+    file,
+    `${brokers}
 routes:
   carry:
     from: { broker: front, mqtt: "traced/{room}" }
@@ -62,7 +71,7 @@ routes:
     deadLetter: traced-dead
 `,
   );
-  bridge = await startBridge(file, { ...brokerEnvironment(classic), ...brokerEnvironment(front, 'FRONT') });
+  bridge = await startBridge(file, environment());
 });
 afterAll(async () => {
   await bridge?.end();
@@ -122,5 +131,113 @@ describe.each(['amqp', 'stomp'] as const)('over %s', (via) => {
     expect(traced?.properties.get('traceparent')).toBe(PARENT);
     expect(traced?.properties.has('tracestate')).toBe(false);
     expect(plain?.properties.has('traceparent')).toBe(false);
+  });
+});
+
+describe('with tracing', () => {
+  let collector: SpanCollector;
+  let traced: CommandLine;
+  beforeAll(async () => {
+    collector = await SpanCollector.listen();
+    const file = join(folder, 'tracing.yaml');
+    const port = await freePort();
+    await writeFile(
+      file,
+      `${brokers}
+routes:
+  spans:
+    from: { broker: front, mqtt: "spans/{room}" }
+    where: body.text != "quiet"
+    to:
+      - { broker: mq, queue: "spans.{room}.amqp", via: amqp }
+      - { broker: mq, queue: "spans.{room}.stomp", via: stomp }
+    deadLetter: spans-dead
+tracing: { otlp: "${collector.url}" }
+http: { port: ${port} }
+`,
+    );
+    traced = new CommandLine(['run', file, '--log-level', 'error'], {
+      ...environment(),
+      CLIENT_ID: 'traced',
+    });
+    await eventually(
+      async () => (await fetch(`http://127.0.0.1:${port}/health/ready`).catch(() => undefined))?.ok,
+    );
+  });
+  afterAll(async () => {
+    await traced?.interrupt();
+    await collector?.close();
+  });
+
+  const [, TRACE, SENDER] = PARENT.split('-');
+  const spansOf = (room: string, count: number) =>
+    eventually(() => {
+      const found = collector.spans.filter(({ attributes }) =>
+        String(attributes['messaging.destination.name']).includes(room),
+      );
+      return found.length >= count ? found : undefined;
+    });
+
+  it.each([
+    { place: 'user properties', body: {}, properties: { traceparent: PARENT, tracestate: STATE } },
+    { place: 'the JSON body', body: { traceparent: PARENT, tracestate: STATE }, properties: undefined },
+  ])(
+    'the bridge is a part of the trace that $place name, and the receiver goes on from it',
+    async (given) => {
+      const room = uniqueName('room');
+      await publish(`spans/${room}`, { text: 'hi', ...given.body }, given.properties);
+      const spans = await spansOf(room, 3);
+      const processing = spans.find(({ name }) => name === 'process spans/{room}');
+      expect(processing).toMatchObject({
+        kind: 'consumer',
+        traceId: TRACE,
+        parentSpanId: SENDER,
+        links: [{ traceId: TRACE, spanId: SENDER }],
+        attributes: {
+          'messaging.system': 'mqtt',
+          'messaging.operation.type': 'process',
+          'messaging.destination.name': `spans/${room}`,
+          'messaging.destination.template': 'spans/{room}',
+          'server.port': front.ports.mqtt,
+          'activemq_bridge.route': 'spans',
+          'activemq_bridge.outcome': 'delivered',
+        },
+      });
+      for (const via of ['amqp', 'stomp'] as const) {
+        const sending = spans.find(({ name }) => name === `send spans.{room}.${via}`);
+        expect(sending).toMatchObject({
+          kind: 'producer',
+          traceId: TRACE,
+          parentSpanId: processing?.spanId,
+          attributes: {
+            'messaging.system': 'activemq',
+            'messaging.destination.name': `spans.${room}.${via}`,
+          },
+        });
+        const [got] = await receive(`spans.${room}.${via}`, via);
+        expect(got?.properties.get('traceparent')).toBe(`00-${TRACE}-${sending?.spanId}-01`);
+        expect(got?.properties.get('tracestate')).toBe(STATE);
+      }
+    },
+  );
+
+  it('a message without a trace begins one; one that the rule does not want is seen too', async () => {
+    const room = uniqueName('room');
+    await publish(`spans/${room}`, { text: 'quiet', traceparent: 'nonsense' });
+    const [span] = await spansOf(room, 1);
+    expect(span).toMatchObject({ links: [], attributes: { 'activemq_bridge.outcome': 'filtered' } });
+    expect(span?.parentSpanId).toBe('');
+    expect(span?.traceId).not.toBe(TRACE);
+  });
+
+  it('a dead letter is an error in its trace', async () => {
+    const room = uniqueName('room');
+    await publish(`spans/${room}`, { other: 'no text' }, { traceparent: PARENT });
+    const [span] = await spansOf(room, 1);
+    expect(span).toMatchObject({
+      traceId: TRACE,
+      isError: true,
+      attributes: { 'activemq_bridge.outcome': 'dead-lettered', 'error.type': 'mapping-failed' },
+    });
   });
 });

@@ -227,7 +227,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'errors.ts',
   ],
   launch: ['errors.ts', 'observability', 'secret.ts'],
-  observability: ['errors.ts', 'status.ts'],
+  observability: ['at-most.ts', 'message', 'errors.ts', 'status.ts'],
 };
 
 const files = readdirSync(BRIDGE, { recursive: true, encoding: 'utf8' })
@@ -282,5 +282,15 @@ describe('dependencies point one way', () => {
 
   it('and every file belongs to a part', () => {
     expect(files.filter((file) => partOf(file) === undefined)).toEqual([]);
+  });
+
+  it('and OpenTelemetry is loaded by one file, which is loaded only when it is wanted', () => {
+    const sourceOf = (file: string) => readFileSync(join(BRIDGE, file), 'utf8');
+    expect(files.filter((file) => sourceOf(file).includes("'@opentelemetry/"))).toEqual([
+      'observability/open-telemetry.ts',
+    ]);
+    const wanting = files.filter((file) => importsOf(file).includes('observability/open-telemetry.ts'));
+    expect(wanting.filter((file) => /from '[^']*open-telemetry/.test(sourceOf(file)))).toEqual([]);
+    expect(wanting).toEqual(['cli/serve.ts']);
   });
 });
