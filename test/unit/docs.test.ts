@@ -1,7 +1,6 @@
-import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { Context } from '../../bridge/cli/context.js';
@@ -9,23 +8,7 @@ import { test } from '../../bridge/cli/test.js';
 import { formatDiagnostic, loadConfig } from '../../bridge/config/load.js';
 import { mappingJsonSchema } from '../../bridge/config/schema.js';
 import { type Authority, createAuthority } from '../support/certificates.js';
-
-const TOP = fileURLToPath(new URL('../../', import.meta.url));
-
-async function pages(): Promise<string[]> {
-  const inDocs = (await readdir(join(TOP, 'docs'), { recursive: true })).filter((name) =>
-    name.endsWith('.md'),
-  );
-  return [
-    'README.md',
-    'CONTRIBUTING.md',
-    'CHANGELOG.md',
-    'SECURITY.md',
-    'docker/demo/README.md',
-    'mappings/README.md',
-    ...inDocs.map((name) => `docs/${name}`),
-  ];
-}
+import { headingsOf, linksOf, pages, TOP } from '../support/docs.js';
 
 /** The fenced blocks of a page that are whole mapping files. */
 function mappingsIn(markdown: string): string[] {
@@ -140,19 +123,18 @@ describe('what the documentation says', () => {
     expect(found).toBeGreaterThan(0);
   });
 
-  it('as a link to a file of ours leads to one', async () => {
+  it('as a link to a file of ours, or to a heading in one, leads there', async () => {
+    const wrong: string[] = [];
     for (const page of await pages()) {
-      const links = (await readFile(join(TOP, page), 'utf8')).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g);
-      for (const [, link = ''] of links) {
-        const target = join(TOP, page, '..', link);
-        await expect(
-          readFile(target).then(
-            () => 'there',
-            (error: NodeJS.ErrnoException) => error.code,
-          ),
-          `${page}: ${link}`,
-        ).resolves.toMatch(/^(there|EISDIR)$/);
+      for (const { file, heading } of linksOf(await readFile(join(TOP, page), 'utf8'))) {
+        const target = file === '' ? join(TOP, page) : join(TOP, page, '..', file);
+        const text = await readFile(target, 'utf8').catch(({ code }: NodeJS.ErrnoException) =>
+          code === 'EISDIR' ? '' : undefined,
+        );
+        if (text === undefined || (heading !== undefined && !headingsOf(text).has(heading)))
+          wrong.push(`${page}: ${file}${heading === undefined ? '' : `#${heading}`}`);
       }
     }
+    expect(wrong).toEqual([]);
   });
 });
