@@ -5,7 +5,7 @@ import type { Endpoint, Protocol, TlsOptions } from '../../bridge/connectors/con
 import { CONNECT } from '../../bridge/endpoints.js';
 import type { BridgeError } from '../../bridge/errors.js';
 import { Secret } from '../../bridge/secret.js';
-import { startClassic, startMosquitto, type TestBroker } from '../support/brokers.js';
+import { startArtemis, startClassic, startMosquitto, type TestBroker } from '../support/brokers.js';
 import { type Authority, contentOf, createAuthority } from '../support/certificates.js';
 import { close } from '../support/up.js';
 
@@ -20,6 +20,8 @@ let ca: Buffer;
 let ours: Required<Pick<TlsOptions, 'cert' | 'key'>>;
 let strangers: typeof ours;
 let server: { readonly cert: string; readonly key: string };
+/** The broker's, for Java. */
+let stores: { readonly key: string; readonly trust: string };
 
 beforeAll(async () => {
   authority = await createAuthority('the brokers’ authority');
@@ -27,6 +29,7 @@ beforeAll(async () => {
   ca = await readFile(authority.ca);
   // Not for 127.0.0.1: that is the wrong name.
   server = await authority.server('broker', 'localhost', 'broker.example');
+  stores = { key: await authority.keyStore(server, PASSWORD), trust: await authority.trustStore(PASSWORD) };
   ours = await contentOf(await authority.client('bridge'));
   strangers = await contentOf(await stranger.client('stranger'));
 });
@@ -37,20 +40,36 @@ afterAll(async () => {
 
 /** A Classic with each protocol over TLS alone, which asks every client for a certificate. */
 async function startClassicWithTls(): Promise<TestBroker> {
-  const keyStore = await authority.keyStore(server, PASSWORD);
-  const trustStore = await authority.trustStore(PASSWORD);
-  const stores = `keyStore="file:${keyStore}" keyStoreType="PKCS12" keyStorePassword="${PASSWORD}" trustStore="file:${trustStore}" trustStoreType="PKCS12" trustStorePassword="${PASSWORD}"`;
+  const settings = `keyStore="file:${stores.key}" keyStoreType="PKCS12" keyStorePassword="${PASSWORD}" trustStore="file:${stores.trust}" trustStoreType="PKCS12" trustStorePassword="${PASSWORD}"`;
   return startClassic({
     edit: (xml) =>
       xml
         .replace(
           '<transportConnectors>',
-          `<sslContext><sslContext ${stores}/></sslContext>\n<transportConnectors>`,
+          `<sslContext><sslContext ${settings}/></sslContext>\n<transportConnectors>`,
         )
         .replace(
           /uri="(mqtt|amqp|stomp):\/\/([^"]*)"/g,
           (_all, protocol, rest) => `uri="${protocol}+ssl://${rest}&amp;transport.needClientAuth=true"`,
         ),
+  });
+}
+
+/** The same of Artemis: each acceptor with the stores. */
+async function startArtemisWithTls(): Promise<TestBroker> {
+  const options = {
+    keyStorePath: stores.key,
+    keyStorePassword: PASSWORD,
+    keyStoreType: 'PKCS12',
+    trustStorePath: stores.trust,
+    trustStorePassword: PASSWORD,
+    trustStoreType: 'PKCS12',
+    needClientAuth: 'true',
+  };
+  const settings = Object.entries(options).map(([name, value]) => `${name}=${value}`);
+  return startArtemis({
+    edit: (xml) =>
+      xml.replaceAll(/\?protocols=(MQTT|AMQP|STOMP)/g, `?sslEnabled=true;${settings.join(';')};protocols=$1`),
   });
 }
 
@@ -66,6 +85,7 @@ const startMosquittoWithTls = (): Promise<TestBroker> =>
 
 describe.each([
   ['ActiveMQ Classic', startClassicWithTls, ['mqtt', 'amqp', 'stomp']],
+  ['ActiveMQ Artemis', startArtemisWithTls, ['mqtt', 'amqp', 'stomp']],
   ['Mosquitto', startMosquittoWithTls, ['mqtt']],
 ] as const)('a connection over TLS to %s, which asks for a client certificate', (_name, start, protocols) => {
   let broker: TestBroker;

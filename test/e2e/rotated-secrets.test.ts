@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BridgeStatus } from '../../bridge/status.js';
 import { brokerEnvironment } from '../support/bridge.js';
-import { freePort, startClassic, type TestBroker } from '../support/brokers.js';
+import { freePort, startClassic, startMosquitto, type TestBroker } from '../support/brokers.js';
+import { type Authority, createAuthority } from '../support/certificates.js';
 import { eventually } from '../support/eventually.js';
 import { oneBroker } from '../support/mapping.js';
 import { CommandLine } from '../support/up.js';
@@ -82,5 +83,64 @@ routes:
     await mount('..v3', 'the-next-one');
     await eventually(async () => (await health()).lastReload?.ok);
     await isReady();
+  });
+});
+
+describe('a running bridge whose client certificate is replaced', () => {
+  let authority: Authority;
+  let broker: TestBroker;
+  let folder = '';
+  let bridge: CommandLine;
+
+  beforeAll(async () => {
+    authority = await createAuthority('the broker’s authority');
+    const { cert, key } = await authority.server('broker', 'localhost');
+    broker = await startMosquitto({
+      settings: [`cafile ${authority.ca}`, `certfile ${cert}`, `keyfile ${key}`, 'require_certificate true'],
+    });
+    folder = await mkdtemp(join(tmpdir(), 'bridge-certificate-'));
+  });
+  afterAll(async () => {
+    await bridge?.interrupt();
+    await broker?.stop();
+    await authority?.remove();
+    await rm(folder, { recursive: true });
+  });
+
+  const put = async ({ cert, key }: { readonly cert: string; readonly key: string }) => {
+    await copyFile(cert, join(folder, 'bridge.pem'));
+    await copyFile(key, join(folder, 'bridge-key.pem'));
+  };
+
+  it('is let in with the new one', async () => {
+    const stranger = await createAuthority('another authority');
+    await put(await stranger.client('bridge'));
+    const port = await freePort();
+    const file = join(folder, 'mapping.yaml');
+    await writeFile(
+      file,
+      `version: 1
+brokers:
+  front:
+    type: mqtt
+    mqtt: mqtts://localhost:\${FRONT_MQTT_PORT}
+    username: \${FRONT_USERNAME}
+    password: \${FRONT_PASSWORD}
+    tls: { ca: ${authority.ca}, cert: bridge.pem, key: bridge-key.pem }
+routes:
+  copy: { from: { mqtt: "rotated/{room}" }, to: { mqtt: "copies/{room}" } }
+http: { port: ${port} }
+`,
+    );
+    bridge = new CommandLine(['run', file], brokerEnvironment(broker, 'FRONT'));
+    const ready = async () =>
+      (await (await fetch(`http://127.0.0.1:${port}/health/ready`)).json()) as {
+        readonly ready: boolean;
+        readonly reasons: readonly string[];
+      };
+    await eventually(async () => /certificate/.test(JSON.stringify(await ready())));
+    await stranger.remove();
+    await put(await authority.client('bridge'));
+    await eventually(async () => (await ready()).ready);
   });
 });
