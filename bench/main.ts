@@ -36,6 +36,8 @@ const { values } = parseArgs({
     rounds: { type: 'string' },
     only: { type: 'string', default: BROKERS.join(',') },
     parts: { type: 'string', default: PARTS.join(',') },
+    /** Only programs whose names have one of these in them. */
+    peers: { type: 'string', default: '' },
   },
 });
 const messages = Number(values.messages);
@@ -47,6 +49,8 @@ if (!Number.isInteger(messages) || messages < 1 || !Number.isInteger(rounds) || 
 }
 const parts = some('parts', values.guard ? 'drain' : values.parts, PARTS);
 const only = some('only', values.guard ? 'classic,artemis' : values.only, BROKERS);
+
+const isWanted = (name: string) => values.peers.split(',').some((part) => name.includes(part));
 
 /** Names with commas between them, all of them known. */
 function some(option: string, given: string, known: readonly string[]): ReadonlySet<string> {
@@ -116,17 +120,18 @@ const peers: readonly Peer[] = [
   naivePeer(),
   ...(isQuick ? [] : [camelPeer('in-order'), camelPeer('parallel')]),
   ...(hasBenthos ? [benthosPeer('durable'), benthosPeer('as it comes')] : []),
-];
+].filter(({ name }) => isWanted(name));
 
 /** From the queue to MQTT. */
-const peersToMqtt = (broker: TestBroker): Omit<Peer, 'drains'>[] => [
-  bridgeToMqttPeer('amqp', 'mqtt'),
-  ...(broker.type === 'activemq' ? [bridgeToMqttPeer('stomp', 'stomp')] : []),
-  naiveToMqttPeer(),
-  ...(isQuick ? [] : [camelToMqttPeer('transacted'), camelToMqttPeer('dups-ok')]),
-  // It says nowhere that its address is a queue: Artemis reads a topic of that name to it, which is empty.
-  ...(hasBenthos && broker.type === 'activemq' ? [benthosToMqttPeer()] : []),
-];
+const peersToMqtt = (broker: TestBroker): Omit<Peer, 'drains'>[] =>
+  [
+    bridgeToMqttPeer('amqp', 'mqtt'),
+    ...(broker.type === 'activemq' ? [bridgeToMqttPeer('stomp', 'stomp')] : []),
+    naiveToMqttPeer(),
+    ...(isQuick ? [] : [camelToMqttPeer('transacted'), camelToMqttPeer('dups-ok')]),
+    // It says nowhere that its address is a queue: Artemis reads a topic of that name to it, which is empty.
+    ...(hasBenthos && broker.type === 'activemq' ? [benthosToMqttPeer()] : []),
+  ].filter(({ name }) => isWanted(name));
 
 const results: Results = { ceilings: [], drains: [], lives: [], latencies: [], toMqtt: [] };
 
@@ -166,7 +171,7 @@ async function measureLive(broker: TestBroker, label: string, own: OwnPath, roun
     [own.name, (amount) => liveOnOwnPath(broker, label, own, amount)],
     ...peers.map((peer): (typeof runs)[number] => [peer.name, (amount) => live(broker, label, peer, amount)]),
   ];
-  for (const [name, run] of runs) {
+  for (const [name, run] of runs.filter(([name]) => isWanted(name))) {
     if (parts.has('live'))
       await attempt(`${round}, live: ${name}`, async () => lives.push(await run({ messages })));
     if (!parts.has('latency')) continue;
