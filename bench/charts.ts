@@ -47,7 +47,7 @@ async function draw(title: string, rounds: readonly Round[], isLogarithmic: bool
     isOurs: peer.startsWith('activemq-bridge'),
   }));
   const y = { field: 'peer', type: 'nominal', sort: peers, title: null, axis: { labelLimit: 300 } } as const;
-  const scale = isLogarithmic ? ({ type: 'log', domainMin: 1 } as const) : {};
+  const scale = isLogarithmic ? ({ type: 'log', domainMin: 0.1 } as const) : {};
   const x = { field: 'figure', type: 'quantitative', title: null, scale } as const;
   const spec: TopLevelSpec = {
     title: { text: title, anchor: 'start' },

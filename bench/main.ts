@@ -25,7 +25,7 @@ const BROKERS = ['classic', 'artemis', 'classic-nagle'];
  * message is counted and each room's order checked. Prints tables and a line of JSON; writes bench/results.json and pictures in bench/charts as well.
  *
  * `--rounds N`, `--messages N`, `--parts drain,live,latency,to-mqtt`, `--only classic,artemis,classic-nagle`: the last is Classic with the sockets
- * that it has as it comes. `--quick`: one round of this bridge and the naive script; writes no files. `--guard`: only what tells whether
+ * that it has as it comes; `--peers activemq-bridge,Camel`: only programs with one of these in their names. `--quick`: one round of this bridge and the naive script; writes no files. `--guard`: only what tells whether
  * this bridge is as much faster than the naive script as it should be; ends with 1 when it is not.
  */
 const { values } = parseArgs({
@@ -63,6 +63,10 @@ function some(option: string, given: string, known: readonly string[]): Readonly
   return new Set(names);
 }
 
+/** MiB of a broker's JVM: what the start script of ActiveMQ Classic gives it. */
+const HEAP = 1_024;
+/** Messages that make a JVM compile what it is measured at. */
+const WARM_UP = 5_000;
 /** Messages a second at which latency is measured, and for how many seconds. */
 const RATES = [400, 1_000] as const;
 const SECONDS = 10;
@@ -146,6 +150,11 @@ async function attempt(what: string, measure: () => Promise<unknown>): Promise<v
   }
 }
 
+async function warmUp(broker: TestBroker): Promise<void> {
+  for (const via of ['stomp', 'amqp'] as const) await sinkCeiling(broker, via, WARM_UP);
+  await sourceCeiling(broker, WARM_UP);
+}
+
 async function measureCeilings(broker: TestBroker, label: string, round: string): Promise<void> {
   const { ceilings } = results;
   for (const via of ['stomp', 'amqp'] as const)
@@ -190,22 +199,29 @@ async function measureToMqtt(broker: TestBroker, label: string, round: string): 
 }
 
 for (const [key, label, start, own] of [
-  ['classic', 'Classic', () => startClassic(), OWN_CLASSIC],
-  ['artemis', 'Artemis', () => startArtemis({ edit: withDivert }), OWN_ARTEMIS],
-  ['classic-nagle', 'Classic without tcpNoDelay', () => startClassic({ edit: withNagle }), OWN_CLASSIC],
+  ['classic', 'Classic', () => startClassic({ heap: HEAP }), OWN_CLASSIC],
+  ['artemis', 'Artemis', () => startArtemis({ edit: withDivert, heap: HEAP }), OWN_ARTEMIS],
+  [
+    'classic-nagle',
+    'Classic without tcpNoDelay',
+    () => startClassic({ edit: withNagle, heap: HEAP }),
+    OWN_CLASSIC,
+  ],
 ] as const) {
   if (!only.has(key)) continue;
-  const broker = await start();
-  try {
-    for (let round = 1; round <= rounds; round++) {
-      const which = `${label}, round ${round} of ${rounds}`;
+  for (let round = 1; round <= rounds; round++) {
+    // A new one each time: the sessions and topics of a round would weigh on the next.
+    const broker = await start();
+    const which = `${label}, round ${round} of ${rounds}`;
+    try {
+      await attempt(`${which}, warm-up`, () => warmUp(broker));
       if (parts.has('drain') && !values.guard) await measureCeilings(broker, label, which);
       if (parts.has('drain')) await measureDrains(broker, label, which);
       await measureLive(broker, label, own, which);
       if (parts.has('to-mqtt')) await measureToMqtt(broker, label, which);
+    } finally {
+      await broker.stop();
     }
-  } finally {
-    await broker.stop();
   }
 }
 if (parts.has('drain'))

@@ -43,11 +43,11 @@ export interface BrokerOptions {
   readonly readable?: string;
   /** Changes its configuration: activemq.xml or broker.xml. */
   readonly edit?: (xml: string) => string;
+  /** MiB of its JVM's memory. */
+  readonly heap?: number;
 }
 
 export interface ClassicOptions extends BrokerOptions {
-  /** MiB of its JVM's memory. */
-  readonly heap?: number;
   /** How it reads AMQP messages; by default as the bridge needs it. */
   readonly transformer?: 'native' | 'raw';
   /** The group that may make temporary destinations; with `writable` only. By default everybody. */

@@ -12,11 +12,12 @@ import { accounts, brokerFolder, type Running, replacePassword, testBroker } fro
 
 const run = promisify(execFile);
 
-const JAVA_ARGS = [
-  ...['-Xmx384m', '-XX:+UseSerialGC', '-Dlog4j2.disableJmx=true'],
-  ...['--add-opens', 'java.base/jdk.internal.misc=ALL-UNNAMED'],
-  ...SHORT_LIVED,
-].join(' ');
+const javaArgs = ({ heap = 384 }: BrokerOptions): string =>
+  [
+    ...[`-Xmx${heap}m`, '-XX:+UseSerialGC', '-Dlog4j2.disableJmx=true'],
+    ...['--add-opens', 'java.base/jdk.internal.misc=ALL-UNNAMED'],
+    ...SHORT_LIVED,
+  ].join(' ');
 
 type Ports = Readonly<Record<'mqtt' | 'amqp' | 'stomp' | 'openwire', number>>;
 
@@ -48,7 +49,7 @@ export async function startArtemisBroker(options: BrokerOptions): Promise<TestBr
     folder,
     async () => {
       await createOnce(home, folder, ports, options);
-      return startInstance(folder);
+      return startInstance(folder, options);
     },
     (username, password) =>
       replacePassword(join(folder, 'etc', 'artemis-users.properties'), username, password),
@@ -62,7 +63,7 @@ async function createOnce(home: string, folder: string, ports: Ports, options: B
   const lean = ['--host', '127.0.0.1', '--no-web', '--nio', '--no-autotune', '--silent'];
   const acceptors = ['amqp', 'hornetq', 'mqtt', 'stomp'].map((name) => `--no-${name}-acceptor`);
   await run(join(home, 'bin', 'artemis'), ['create', folder, ...login, ...lean, ...acceptors], {
-    env: { ...process.env, JAVA_ARGS },
+    env: { ...process.env, JAVA_ARGS: javaArgs(options) },
   });
   await configure(join(folder, 'etc'), ports, options);
 }
@@ -121,13 +122,13 @@ function acceptors({ mqtt, amqp, stomp, openwire }: Ports): string {
   ].join('');
 }
 
-async function startInstance(folder: string): Promise<Running> {
+async function startInstance(folder: string, options: BrokerOptions): Promise<Running> {
   const server = await startServer({
     name: 'ActiveMQ Artemis',
     command: join(folder, 'bin', 'artemis'),
     args: ['run'],
     cwd: folder,
-    env: { ...process.env, JAVA_ARGS },
+    env: { ...process.env, JAVA_ARGS: javaArgs(options) },
     ready: /AMQ221007: Server is now/,
     startTimeout: 60_000,
   });
