@@ -251,8 +251,9 @@ function createFlow(name: string, routes: SessionRoutes, context: SessionContext
 function tracerOf({ config: route, outputs }: SessionRoute, config: Config, tracer: Tracer): RouteTracer {
   const placed = ({ broker, via }: { readonly broker: string; readonly via: Protocol }, template: string) => {
     const target = brokerNamed(config, broker);
-    const { host = '', port = 0 } = target.endpoints.get(via)?.[0] ?? {};
-    return { system: target.type === 'mqtt' ? 'mqtt' : 'activemq', template, host, port };
+    const [server, ...others] = target.endpoints.get(via) ?? [];
+    const system = target.type === 'mqtt' ? 'mqtt' : 'activemq';
+    return { system, template, ...(server === undefined || others.length > 0 ? {} : { server }) };
   };
   const { from } = route;
   return tracer.route({

@@ -25,10 +25,8 @@ export interface Serving {
   stop(deadlineMs: number): Promise<void>;
 }
 
-/** Milliseconds for open HTTP requests to end. */
+/** Milliseconds for open HTTP requests to end, and for spans that wait to be exported. */
 const HTTP_CLOSE = 500;
-/** Milliseconds for the spans that wait. */
-const TRACES_CLOSE = 1_000;
 
 /**
  * Starts both, and follows the file that the rules came from. Resolves while the bridge is still connecting.
@@ -87,8 +85,7 @@ export async function serve(config: Config, source: MappingSource, processLog: L
     stop: async (deadlineMs) => {
       reloader.stop();
       await bridge.stop(deadlineMs);
-      await tracer?.stop(TRACES_CLOSE);
-      await atMost(HTTP_CLOSE, http.close());
+      await Promise.all([atMost(HTTP_CLOSE, http.close()), tracer?.stop(HTTP_CLOSE)]);
     },
   };
 }

@@ -5,7 +5,7 @@ import { asBridgeError, BridgeError } from '../errors.js';
 import { type Address, describeAddress } from '../message/address.js';
 import type { Message, OutboundMessage } from '../message/message.js';
 import type { Log } from '../observability/log.js';
-import type { MessageTrace, RouteTracer } from '../observability/tracer.js';
+import type { MessageTrace, RouteTracer, TracedOutcome } from '../observability/tracer.js';
 import { type DeadLetterExtent, deadLetterOf, LONGEST_CUT_BODY } from './dead-letter.js';
 import type { EchoNotes } from './echo-ledger.js';
 import type { Lanes } from './lanes.js';
@@ -68,12 +68,6 @@ function traced(sends: readonly PlannedSend[], trace: MessageTrace): PlannedSend
     to,
     result: result instanceof BridgeError ? result : trace.send(to, result),
   }));
-}
-
-/** What became of the message as a whole. */
-function worstOf(fates: readonly Fate[]): Exclude<Fate, 'confirmed'> | 'delivered' {
-  const order = ['abandoned', 'dead-lettered', 'expired'] as const;
-  return order.find((fate) => fates.includes(fate)) ?? 'delivered';
 }
 
 /** Of one destination alone, if that has a name. */
@@ -174,7 +168,7 @@ export class RouteWorker {
     const { begin, trace } = passage;
     const taken = this.#pacer && performance.now();
     if (this.#pacer !== undefined && !(await this.#pacer.turn())) {
-      trace?.end('abandoned');
+      trace?.end(this.#outcomeOf(['abandoned']));
       return 'abandoned';
     }
     const mark = this.record.sending(taken);
@@ -182,10 +176,18 @@ export class RouteWorker {
     const together = begin && (await this.#sendTogether(begin, sends, passage));
     const fates = together ?? (await this.#sendEach(sends, passage));
     this.record.sent(mark);
-    trace?.end(worstOf(fates));
+    trace?.end(this.#outcomeOf(fates));
     if (fates.every((fate) => fate === 'confirmed')) this.record.delivered(mark);
     if (fates.includes('abandoned')) return 'abandoned';
     return fates.includes('expired') ? 'expired' : 'sent';
+  }
+
+  /** What became of the message as a whole, for traces. */
+  #outcomeOf(fates: readonly Fate[]): TracedOutcome {
+    if (fates.includes('abandoned'))
+      return this.route.config.delivery === 'at-most-once' ? 'lost' : 'abandoned';
+    if (fates.includes('dead-lettered')) return 'dead-lettered';
+    return fates.includes('expired') ? 'expired' : 'delivered';
   }
 
   /** The message as a whole cannot be delivered. */
@@ -193,7 +195,7 @@ export class RouteWorker {
     const { begin } = passage;
     const fates = begin && (await this.#sendTogether(begin, [{ to: undefined, result: error }], passage));
     const fate = fates?.[0] ?? (await this.#keepAsDeadLetter(passage, error));
-    passage.trace?.end(worstOf([fate]), error.code);
+    passage.trace?.end(this.#outcomeOf([fate]), error.code);
     return fate !== 'abandoned';
   }
 
@@ -241,8 +243,10 @@ export class RouteWorker {
     }
     try {
       await transaction.commit();
-    } catch {
+    } catch (cause) {
       for (const back of undo) back();
+      const { code } = asBridgeError(cause, 'connection-lost');
+      for (const { to } of sends) if (to !== undefined) passage.trace?.sent(to, code);
       return ['abandoned'];
     }
     for (const error of deadLetters) this.#countDeadLetter(passage, error);

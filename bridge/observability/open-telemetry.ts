@@ -1,5 +1,7 @@
 import {
   type Attributes,
+  DiagLogLevel,
+  diag,
   ROOT_CONTEXT,
   type Span,
   SpanKind,
@@ -28,6 +30,7 @@ import {
 import { atMost } from '../at-most.js';
 import { jsonOf } from '../message/json-body.js';
 import type { Message, OutboundMessage, PropertyValue } from '../message/message.js';
+import { harmless } from './harmless-tracer.js';
 import type { Log } from './log.js';
 import type { MessageTrace, RouteTracer, TracedOutcome, TracedPlace, TracedRoute, Tracer } from './tracer.js';
 
@@ -38,8 +41,16 @@ export interface TracingOptions {
   readonly sample: number;
 }
 
-/** Spans that wait for their export, at most; what comes on top is dropped. A span has about 2 kB. */
+/** Spans that wait for their export, at most; what comes on top is dropped. A span has up to about 3 kB. */
 const WAITING_SPANS = 2_048;
+/** Characters of a name or an id in a span. */
+const LONGEST_TEXT = 256;
+/** Characters of a `traceparent` or `tracestate`: what W3C Trace Context (3.3.1.5) wants carried at least. */
+const LONGEST_CONTEXT = 512;
+/** Bytes of a body that is looked into for its context. */
+const LONGEST_BODY = 64 * 1024;
+/** Milliseconds between two lines of the log about the same trouble. */
+const TELL_EVERY = 60_000;
 /** Milliseconds for one export. */
 const EXPORT_TIMEOUT = 10_000;
 /** Milliseconds between exports, while few spans come. */
@@ -66,6 +77,10 @@ export function startTracing({ otlp, sample }: TracingOptions, log: Log): Tracer
       }),
     ],
   });
+  const tell = occasionally((reason) => log.warn('traces are incomplete', { reason }));
+  // Of spans that are dropped OpenTelemetry tells only here; that an export failed, the exporter above has told.
+  const logger = { warn: tell, error() {}, info() {}, debug() {}, verbose() {} };
+  diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
   const tracer = provider.getTracer('activemq-bridge');
   const start: StartSpan = (name, kind, attributes, parent) => {
     const origin = trace.getSpanContext(parent);
@@ -74,7 +89,7 @@ export function startTracing({ otlp, sample }: TracingOptions, log: Log): Tracer
     return tracer.startSpan(name, { kind, attributes, links }, parent);
   };
   return {
-    route: (route) => new TracedRules(route, start),
+    route: (route) => harmless(new TracedRule(route, start), (failure) => tell(messageOf(failure))),
     async stop(deadline) {
       await atMost(
         deadline,
@@ -84,35 +99,63 @@ export function startTracing({ otlp, sample }: TracingOptions, log: Log): Tracer
   };
 }
 
+const messageOf = (failure: unknown) => (failure instanceof Error ? failure.message : String(failure));
+
+/** The first, and then one a minute at most. */
+function occasionally(tell: (text: string) => void): (text: string) => void {
+  let last = Number.NEGATIVE_INFINITY;
+  return (text) => {
+    const now = performance.now();
+    if (now - last < TELL_EVERY) return;
+    last = now;
+    tell(text);
+  };
+}
+
 type StartSpan = (name: string, kind: SpanKind, attributes: Attributes, parent: TraceContext) => Span;
 
 const propagator = new W3CTraceContextPropagator();
 
-type Carrier = ReadonlyMap<string, unknown>;
+/** Where in a trace a message was sent, as its sender says. */
+interface SentContext {
+  readonly traceparent?: string;
+  readonly tracestate?: string;
+}
 
-const fromCarrier: TextMapGetter<Carrier> = {
-  keys: (carrier) => [...carrier.keys()],
-  get: (carrier, name) => {
-    const value = carrier.get(name);
-    return typeof value === 'string' ? value : undefined;
-  },
+const fromMessage: TextMapGetter<SentContext> = {
+  keys: (sent) => Object.keys(sent),
+  get: (sent, name) => (name === 'traceparent' || name === 'tracestate' ? sent[name] : undefined),
 };
 
 const intoProperties: TextMapSetter<Map<string, PropertyValue>> = {
   set: (properties, name, value) => void properties.set(name, value),
 };
 
-/** Where in a trace its sender was; the root where it does not say so, or not rightly. */
-function contextOf(message: Message): TraceContext {
+/** From the properties or, without it there, from the JSON body. */
+function sentContextOf(message: Message): SentContext {
   const { properties, body } = message;
-  if (properties.has('traceparent')) return propagator.extract(ROOT_CONTEXT, properties, fromCarrier);
-  const mayHave = (typeof body === 'string' || Buffer.isBuffer(body)) && body.includes('"traceparent"');
-  const json = mayHave ? jsonOf(message) : undefined;
-  if (typeof json !== 'object' || json === null) return ROOT_CONTEXT;
-  return propagator.extract(ROOT_CONTEXT, new Map(Object.entries(json)), fromCarrier);
+  if (properties.has('traceparent'))
+    return sentContext(properties.get('traceparent'), properties.get('tracestate'));
+  if ((typeof body !== 'string' && !Buffer.isBuffer(body)) || body.length > LONGEST_BODY) return {};
+  const json = body.includes('"traceparent"') ? jsonOf(message) : undefined;
+  if (typeof json !== 'object' || json === null || !Object.hasOwn(json, 'traceparent')) return {};
+  const { traceparent, tracestate } = json as Readonly<Record<string, unknown>>;
+  return sentContext(traceparent, tracestate);
 }
 
-class TracedRules implements RouteTracer {
+function sentContext(traceparent: unknown, tracestate: unknown): SentContext {
+  const isText = (value: unknown) => typeof value === 'string' && value.length <= LONGEST_CONTEXT;
+  return {
+    ...(isText(traceparent) ? { traceparent: traceparent as string } : {}),
+    ...(isText(tracestate) ? { tracestate: tracestate as string } : {}),
+  };
+}
+
+/** The beginning of a long text; of its own, or it would keep all of the long one alive. */
+const shortened = (text: string): string =>
+  text.length <= LONGEST_TEXT ? text : Buffer.from(text.slice(0, LONGEST_TEXT)).toString();
+
+class TracedRule implements RouteTracer {
   readonly #process: { readonly name: string; readonly attributes: Attributes };
   readonly #sends: readonly { readonly name: string; readonly attributes: Attributes }[];
 
@@ -133,25 +176,27 @@ class TracedRules implements RouteTracer {
 
   begin(message: Message): MessageTrace {
     const { name, attributes } = this.#process;
+    const { id, correlationId } = message;
     const about = {
       ...attributes,
-      'messaging.destination.name': message.address.name,
-      ...(message.id === undefined ? {} : { 'messaging.message.id': message.id }),
-      ...(message.correlationId === undefined
+      'messaging.destination.name': shortened(message.address.name),
+      ...(id === undefined ? {} : { 'messaging.message.id': shortened(id) }),
+      ...(correlationId === undefined
         ? {}
-        : { 'messaging.message.conversation_id': message.correlationId }),
+        : { 'messaging.message.conversation_id': shortened(correlationId) }),
     };
-    const parent = contextOf(message);
+    const sent = sentContextOf(message);
+    const parent = propagator.extract(ROOT_CONTEXT, sent, fromMessage);
     const span = this.start(name, SpanKind.CONSUMER, about, parent);
-    return new TracedMessage(span, trace.setSpan(parent, span), (to, outbound, context) => {
+    return new TracedMessage(sent, span, trace.setSpan(parent, span), (to, outbound, context) => {
       const send = this.#sends[to];
       if (send === undefined) throw new RangeError(`no destination ${to}`);
-      const sent = {
+      const sending = {
         ...send.attributes,
-        'messaging.destination.name': outbound.to.name,
+        'messaging.destination.name': shortened(outbound.to.name),
         'messaging.message.id': outbound.id,
       };
-      return this.start(send.name, SpanKind.PRODUCER, sent, context);
+      return this.start(send.name, SpanKind.PRODUCER, sending, context);
     });
   }
 }
@@ -162,8 +207,9 @@ function placed(operation: 'process' | 'send', place: TracedPlace): Attributes {
     'messaging.operation.name': operation,
     'messaging.operation.type': operation,
     'messaging.destination.template': place.template,
-    'server.address': place.host,
-    'server.port': place.port,
+    ...(place.server === undefined
+      ? {}
+      : { 'server.address': place.server.host, 'server.port': place.server.port }),
   };
 }
 
@@ -172,6 +218,7 @@ class TracedMessage implements MessageTrace {
   #error: string | undefined;
 
   constructor(
+    readonly received: SentContext,
     readonly span: Span,
     readonly context: TraceContext,
     readonly startSend: (to: number, message: OutboundMessage, context: TraceContext) => Span,
@@ -180,6 +227,9 @@ class TracedMessage implements MessageTrace {
   send(to: number, message: OutboundMessage): OutboundMessage {
     const span = this.startSend(to, message, this.context);
     this.#sending.set(to, span);
+    // Another context than the message came with is the rule's own doing.
+    const written = message.properties.get('traceparent');
+    if (written !== undefined && written !== this.received.traceparent) return message;
     const properties = new Map(message.properties);
     // Of another trace than the span's there must be no state.
     properties.delete('tracestate');
@@ -196,10 +246,11 @@ class TracedMessage implements MessageTrace {
   }
 
   end(outcome: TracedOutcome, error?: string): void {
-    for (const span of this.#sending.values()) end(span, outcome === 'abandoned' ? outcome : error);
+    const expired = outcome === 'expired' ? outcome : undefined;
+    for (const span of this.#sending.values()) end(span, expired);
     this.#sending.clear();
     this.span.setAttribute('activemq_bridge.outcome', outcome);
-    end(this.span, error ?? this.#error ?? (outcome === 'abandoned' ? outcome : undefined));
+    end(this.span, error ?? this.#error ?? expired);
   }
 }
 

@@ -21,8 +21,8 @@ export interface TracedPlace {
   readonly system: string;
   /** The name as the rule has it, with its variables: there are few of them. */
   readonly template: string;
-  readonly host: string;
-  readonly port: number;
+  /** Its broker; undefined for one that may be in several places. */
+  readonly server?: { readonly host: string; readonly port: number };
 }
 
 export interface RouteTracer {
@@ -30,14 +30,15 @@ export interface RouteTracer {
   begin(message: Message): MessageTrace;
 }
 
-/** What became of a message in the rule. Abandoned: its source keeps it, and hands it over again. */
+/** What became of a message in the rule. Abandoned: its source keeps it, and hands it over again. Lost: at most once, and not even that. */
 export type TracedOutcome =
   | 'delivered'
   | 'filtered'
   | 'duplicate'
   | 'expired'
   | 'dead-lettered'
-  | 'abandoned';
+  | 'abandoned'
+  | 'lost';
 
 /** One message on its way. */
 export interface MessageTrace {

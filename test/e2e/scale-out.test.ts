@@ -76,10 +76,13 @@ http: { port: "\${HTTP_PORT}" }
       await Promise.all(rooms);
     };
     const all = [first, ...others];
-    // Both brokers fill each bridge's window before any answer comes: the first 30 rooms are divided by three.
+    // Before any answer comes the brokers give each bridge what it takes at first: some rooms to each.
     for (const { process } of all) process.signal('SIGSTOP');
-    await send(0, 800);
-    for (const { process } of all) process.signal('SIGCONT');
+    try {
+      await send(0, 800);
+    } finally {
+      for (const { process } of all) process.signal('SIGCONT');
+    }
     await eventually(async () =>
       (await Promise.all(all.map(({ received }) => received()))).every((count) => count > 0),
     );

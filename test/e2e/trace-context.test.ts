@@ -175,7 +175,7 @@ http: { port: ${port} }
       const found = collector.spans.filter(({ attributes }) =>
         String(attributes['messaging.destination.name']).includes(room),
       );
-      return found.length >= count ? found : undefined;
+      return found.length === count ? found : undefined;
     });
 
   it.each([

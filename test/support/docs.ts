@@ -16,7 +16,7 @@ export async function pages(): Promise<string[]> {
   return ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md', ...folders.flat()];
 }
 
-const FENCED = /^```[\s\S]*?^```$/gm;
+const FENCED = /^ *```[\s\S]*?^ *```$/gm;
 
 /** Links to our own files and headings; `file` is empty for the same page. */
 export function linksOf(markdown: string): { readonly file: string; readonly heading?: string }[] {
@@ -36,13 +36,14 @@ export function headingsOf(markdown: string): ReadonlySet<string> {
   );
 }
 
-/** The command lines in a page's blocks of shell, without what is said about them. */
+/** The command lines in a page's blocks of shell, without what is said about them, and those of the bridge within its sentences. */
 export function commandsOf(markdown: string): string[] {
-  const blocks = markdown.matchAll(/^```sh\n([\s\S]*?)^```$/gm);
-  return [...blocks].flatMap(([, text = '']) =>
-    text
-      .split('\n')
-      .map((line) => line.replace(/ +# .*/, '').trim())
-      .filter((line) => line !== ''),
-  );
+  const blocks = [...markdown.matchAll(/^ *```sh\n([\s\S]*?)^ *```$/gm)].map(([, text = '']) => text);
+  const inline = [
+    ...markdown.replaceAll(/^ *```[\s\S]*?^ *```$/gm, '').matchAll(/`([^`\n]*npm run [^`\n]*)`/g),
+  ];
+  const lines = blocks.flatMap((text) => text.replaceAll(/\\\n */g, ' ').split('\n'));
+  return [...lines, ...inline.map(([, text = '']) => text)]
+    .map((line) => line.replace(/ +# .*/, '').trim())
+    .filter((line) => line !== '');
 }

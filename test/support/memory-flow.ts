@@ -14,7 +14,11 @@ import { eventually } from './eventually.js';
 export async function startFlow(
   broker: MemoryBroker,
   rules: RouteConfig[],
-  { lanes: count = 1, ...more }: { lanes?: number } & Pick<FlowOptions, 'former' | 'idle' | 'echoes'> = {},
+  {
+    lanes: count = 1,
+    tracer,
+    ...more
+  }: { lanes?: number } & Pick<FlowRoute, 'tracer'> & Pick<FlowOptions, 'former' | 'idle' | 'echoes'> = {},
 ): Promise<Flow> {
   const lanes = new Lanes({
     name: 'lanes',
@@ -34,6 +38,7 @@ export async function startFlow(
       to: config.to.map(() => lanes),
       destinations: config.to.map(destinationName),
       deadLetter: { address: { kind: 'queue', name: config.deadLetter }, lanes },
+      ...(tracer === undefined ? {} : { tracer }),
     }),
   );
   if (first === undefined) throw new Error('a flow needs a route');

@@ -39,6 +39,12 @@ export function listen(port: number): Promise<Server> {
 
 export const close = (server: Server) => new Promise<void>((resolve) => server.close(() => resolve()));
 
+/** Of tests that failed before they could end them: they would run on beside the next ones. */
+const living = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of living) child.kill('SIGKILL');
+});
+
 /** The built command line as a child process, or another program that starts it. */
 export class CommandLine {
   readonly exited: Promise<number | null>;
@@ -63,8 +69,10 @@ export class CommandLine {
         for (const wake of this.#changed.splice(0)) wake();
       });
     }
+    living.add(this.#child);
     this.exited = new Promise((resolve) => {
       this.#child.once('close', (code) => {
+        living.delete(this.#child);
         resolve(code);
         for (const wake of this.#changed.splice(0)) wake();
       });

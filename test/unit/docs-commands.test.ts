@@ -8,7 +8,8 @@ import { commandsOf, pages, TOP } from '../support/docs.js';
 interface Documented {
   readonly page: string;
   readonly line: string;
-  readonly variables: readonly string[];
+  /** What it sets for the command. */
+  readonly env: Readonly<Record<string, string>>;
   readonly args: readonly string[];
 }
 
@@ -19,9 +20,11 @@ async function documented(): Promise<Documented[]> {
       const [, assignments = '', rest] =
         /^((?:[A-Z_]+=\S+ +)*)npm run (?:-s|--silent) bridge -- (.+)$/.exec(line) ?? [];
       if (rest === undefined) continue;
-      const variables = [...assignments.matchAll(/([A-Z_]+)=/g)].map(([, name = '']) => name);
+      const env = Object.fromEntries(
+        [...assignments.matchAll(/([A-Z_]+)=(\S+)/g)].map(([, name = '', value = '']) => [name, value]),
+      );
       const words = [...rest.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, word]) => quoted ?? word ?? '');
-      found.push({ page, line, variables, args: words });
+      found.push({ page, line, env, args: words });
     }
   return found;
 }
@@ -31,14 +34,14 @@ const withVerb = (...verbs: string[]) => all.filter(({ args: [verb = ''] }) => v
 /** In the place of a file that the reader has. */
 const inCheckout = (args: readonly string[]) =>
   args
-    .map((arg) => (/^(FILE|old\.yaml|new\.yaml)$/.test(arg) ? 'mappings/chat.yaml' : arg))
+    .map((arg) => (/^(FILE|old\.yaml|new\.yaml|my-chat\.yaml)$/.test(arg) ? 'mappings/chat.yaml' : arg))
     .map((arg) => (arg.startsWith('mappings/') ? join(TOP, arg) : arg));
 
-async function cli(args: readonly string[]) {
+async function cli(args: readonly string[], env: Documented['env'] = {}) {
   const told: string[] = [];
   const tell = (line: string) => void told.push(line);
   const exitCode = await runCli(args, {
-    env: {},
+    env,
     terminal: false,
     stop: AbortSignal.abort('SIGTERM'),
     onHangup: () => {},
@@ -55,19 +58,20 @@ describe('commands of the bridge in the documentation', () => {
     expect(all.filter((one) => !shown.includes(one))).toEqual([]);
   });
 
-  it.each(withVerb('validate', 'explain', 'test', 'diff', 'schema'))('$line', async ({ args }) => {
-    const { exitCode, told } = await cli(inCheckout(args));
+  it.each(withVerb('validate', 'explain', 'test', 'diff', 'schema'))('$line', async ({ args, env }) => {
+    const { exitCode, told } = await cli(inCheckout(args), env);
     expect(exitCode, told).toBe(0);
     expect(told).not.toBe('');
   });
 
-  it.each(withVerb('run'))('$line', async ({ args, variables }) => {
+  it.each(withVerb('run'))('$line', async ({ args, env }) => {
     const [, file = '', ...more] = inCheckout(args);
     expect(more).toEqual([]);
     const { exitCode, told } = await cli(['validate', file]);
     expect(exitCode, told).toBe(0);
     const mapping = await readFile(file, 'utf8');
-    for (const name of variables) expect(mapping).toContain(`\${${name.replace(/_FILE$/, '')}`);
+    for (const name of Object.keys(env))
+      expect(mapping).toMatch(new RegExp(`\\$\\{${name.replace(/_FILE$/, '')}[:}]`));
   });
 
   it.each(withVerb('dead-letters'))(

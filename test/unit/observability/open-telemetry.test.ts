@@ -91,27 +91,77 @@ describe('traces', () => {
   });
 
   it('that begin here are recorded as often as was asked for', async () => {
-    const tracer = start(await collector(200), {}, 0);
-    expect(carriedBy(tracer, message('hi'))).toMatch(/-00$/);
+    const tracer = start(await collector(200), {}, 0.5);
+    const all = Array.from({ length: 1_000 }, () => carriedBy(tracer, message('hi')));
+    const recorded = all.filter((context) => context.endsWith('-01')).length;
+    expect(recorded).toBeGreaterThan(300);
+    expect(recorded).toBeLessThan(700);
   });
+
+  const SENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
   it('begin anew, whatever else stands where their context should be', async () => {
     const tracer = start(await collector(200));
-    const anything = fc.oneof(
+    const wrong = fc.oneof(
       fc.string(),
       fc.json(),
-      fc.stringMatching(/^00-[0-9a-f]{0,33}-[0-9a-f]{16}-0[01]$/),
+      fc.constantFrom(
+        `${SENT}0`,
+        `ff${SENT.slice(2)}`,
+        SENT.toUpperCase(),
+        `01${SENT.slice(2)}-${'x'.repeat(600)}`,
+      ),
     );
     fc.assert(
-      fc.property(anything, fc.jsonValue(), (traceparent, value) => {
+      fc.property(wrong, fc.jsonValue(), (traceparent, value) => {
         const carried = [
-          carriedBy(tracer, message('', { traceparent })),
+          carriedBy(tracer, message('', { traceparent, tracestate: 'a=1' })),
           carriedBy(tracer, message(JSON.stringify({ traceparent: value, tracestate: traceparent }))),
+          carriedBy(tracer, message(JSON.stringify(['traceparent', traceparent, SENT]))),
           carriedBy(tracer, message(`"traceparent"${traceparent}`)),
           carriedBy(tracer, message(Buffer.from([0xff, ...Buffer.from('"traceparent"')]))),
         ];
-        for (const context of carried) expect(context).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/);
+        for (const context of carried) {
+          expect(context).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+          expect(context).not.toContain('0af7651916cd43dd8448eb211c80319c');
+        }
       }),
     );
+  });
+
+  it('do not look into a large body', async () => {
+    const tracer = start(await collector(200));
+    const large = JSON.stringify({ traceparent: SENT, text: 'x'.repeat(64 * 1024) });
+    expect(carriedBy(tracer, message(large))).not.toContain('0af7651916cd43dd8448eb211c80319c');
+  });
+
+  it('leave what the rule itself writes, and no state of another trace', async () => {
+    const trace = start(await collector(200)).begin(message(JSON.stringify({ traceparent: SENT })));
+    const other = '00-11111111111111111111111111111111-2222222222222222-01';
+    const carried = (properties: Readonly<Record<string, string>>) =>
+      Object.fromEntries(
+        trace.send(0, { ...outbound, properties: new Map(Object.entries(properties)) }).properties,
+      );
+    expect(carried({ traceparent: other, tracestate: 'a=1' })).toEqual({
+      traceparent: other,
+      tracestate: 'a=1',
+    });
+    const own = carried({ traceparent: SENT, tracestate: 'a=1' });
+    expect(own.traceparent).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-(?!b7ad6b7169203331)/);
+    expect(own).not.toHaveProperty('tracestate');
+    trace.end('delivered');
+  });
+
+  it('say once that spans are dropped, when more come than are exported', async () => {
+    const told: string[] = [];
+    const warn = (event: string, fields = {}) => void told.push(`${event} ${JSON.stringify(fields)}`);
+    const tracer = start(await collector(200), { warn });
+    for (let n = 0; n < 5_000; n++) carriedBy(tracer, message('hi'));
+    // Told when there is room again.
+    await eventually(() => {
+      carriedBy(tracer, message('hi'));
+      return told.length > 0;
+    });
+    expect(told).toEqual([expect.stringMatching(/traces are incomplete .*[Dd]ropped/)]);
   });
 });
