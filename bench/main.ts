@@ -9,7 +9,7 @@ import { drain } from './drain.js';
 import { type Amount, type LiveResult, live, liveOnOwnPath, type OwnPath, TO_MQTT } from './live.js';
 import { measureMapping } from './mapping.js';
 import { benthosPeer, benthosToMqttPeer, buildBenthos } from './peers/benthos.js';
-import { bridgePeer, bridgeToMqttPeer } from './peers/bridge.js';
+import { bridgeAtMostOncePeer, bridgePeer, bridgeToMqttPeer } from './peers/bridge.js';
 import { buildCamel, camelPeer, camelToMqttPeer } from './peers/camel.js';
 import { naivePeer, naiveToMqttPeer } from './peers/naive.js';
 import type { Peer } from './peers/peer.js';
@@ -122,7 +122,14 @@ const peers: readonly Peer[] = [
   bridgePeer('stomp'),
   ...(values.guard ? [] : [bridgePeer('amqp')]),
   naivePeer(),
-  ...(isQuick ? [] : [camelPeer('in-order'), camelPeer('parallel')]),
+  ...(isQuick
+    ? []
+    : [
+        bridgeAtMostOncePeer('stomp'),
+        bridgeAtMostOncePeer('amqp'),
+        camelPeer('in-order'),
+        camelPeer('parallel'),
+      ]),
   ...(hasBenthos ? [benthosPeer('durable'), benthosPeer('as it comes')] : []),
 ].filter(({ name }) => isWanted(name));
 

@@ -22,6 +22,19 @@ export const bridgePeer = (via: 'stomp' | 'amqp', port?: number): Peer =>
     port,
   );
 
+/** What may be lost, as fast as it goes: a session of the moment, and messages that nobody stores. */
+export const bridgeAtMostOncePeer = (via: 'stomp' | 'amqp'): Peer => ({
+  ...peerWith(
+    `activemq-bridge, at most once, via: ${via}`,
+    ({ id, queue }) => `
+    delivery: at-most-once
+    from: { mqtt: "${id}/{room}/messages", session: clean }
+    to: { queue: ${queue}, via: ${via}, persistent: false, properties: { room: "{room}" } }`,
+  ),
+  drains: [],
+  prepare: async () => {},
+});
+
 /** From the queue to MQTT; `via`: how it reads the queue and writes the topics. */
 export const bridgeToMqttPeer = (from: Protocol, to: Protocol): Peer =>
   peerWith(

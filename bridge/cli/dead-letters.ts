@@ -44,10 +44,11 @@ export async function deadLetters(
     for (const line of options.format === 'json' ? [asJson(letters)] : asText(letters)) say(line);
     return EXIT.done;
   }
-  if (options.all !== true && options.route === undefined && options.reason === undefined)
+  const { all, id, route, reason } = options;
+  if (all !== true && [id, route, reason].every((one) => one === undefined))
     throw new BridgeError(
       'configuration-invalid',
-      `say which ones to ${action}: --route NAME, --reason CODE, or --all`,
+      `say which ones to ${action}: --id ID, --route NAME, --reason CODE, or --all`,
     );
   const done = action === 'replay' ? 'replayed' : 'dropped';
   let handled = 0;
@@ -76,9 +77,15 @@ function headline({ time, route, reason, source, destination }: DeadLetter): str
 function asText(letters: readonly DeadLetter[]): string[] {
   if (letters.length === 0) return ['no dead letters'];
   return letters.flatMap((letter) => {
-    const { attempts, error, original } = letter;
+    const { id, attempts, error, original } = letter;
+    const name = id === undefined ? [] : [`  id: ${id}`];
     const body = original === undefined ? [] : [`  body: ${shown(original.body)}`];
-    return [headline(letter), `  ${error}${attempts > 1 ? ` (sent ${attempts} times)` : ''}`, ...body];
+    return [
+      headline(letter),
+      `  ${error}${attempts > 1 ? ` (sent ${attempts} times)` : ''}`,
+      ...name,
+      ...body,
+    ];
   });
 }
 

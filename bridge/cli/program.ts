@@ -117,6 +117,7 @@ export async function runCli(args: readonly string[], context: Context): Promise
     .description('list what could not be delivered, send it after all, or remove it')
     .argument('<file>', 'mapping file (YAML)')
     .addArgument(new Argument('<action>', 'what to do').choices(DEAD_LETTER_ACTIONS))
+    .option('--id <id>', 'only this one')
     .option('--route <name>', 'only those of this route')
     .option('--reason <code>', 'only those with this reason')
     .option('--all', 'for replay and drop: all of them')

@@ -104,8 +104,11 @@ routes:
 
     expect((await run(file, 'drop', '--reason', 'no-such-reason')).output).toContain('0 dropped');
     expect(await run(file, 'drop')).toMatchObject({ code: 2, output: expect.stringContaining('--all') });
+    const [, second = ''] = [...listed.output.matchAll(/^ {2}id: (.+)$/gm)].map(([, one = '']) => one);
+    expect((await run(file, 'drop', '--id', second)).output).toContain('1 dropped');
+    expect((await run(file, 'list')).output).not.toContain('body: "two"');
     const dropped = await run(file, 'drop', '--all');
-    expect(dropped).toMatchObject({ code: 0, output: expect.stringContaining('3 dropped') });
+    expect(dropped).toMatchObject({ code: 0, output: expect.stringContaining('2 dropped') });
     expect((await run(file, 'list')).output).toContain('no dead letters');
   });
 
