@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
 import type { BridgeStatus } from '../status.js';
 import { isReady, isStandingBy, reasonsOf } from './reasons.js';
@@ -13,13 +13,18 @@ const LOOKS = 10;
 /** What goes back, as JSON. */
 interface Answer {
   readonly code: 200 | 503;
-  readonly body: string;
+  readonly body: Buffer;
 }
+
+const answer = (code: Answer['code'], value: unknown): Answer => ({
+  code,
+  body: Buffer.from(JSON.stringify(value)),
+});
 
 type Health = Readonly<Record<'whole' | 'readiness' | 'readinessOrStandby', Answer>>;
 
 /** Alive says only that the process turns: a broker that is down must not get the bridge restarted. */
-const ALIVE: Answer = { code: 200, body: JSON.stringify({ live: true }) };
+const ALIVE = answer(200, { live: true });
 
 /**
  * Answers GET and HEAD of `/health`, `/health/ready` and `/health/live`, and says whether it has. Ahead of express and by hand: whoever
@@ -35,21 +40,27 @@ export function healthAnswers(
     '/health/ready': (query) => health()[query.get('standby') === 'ok' ? 'readinessOrStandby' : 'readiness'],
     '/health/live': () => ALIVE,
   };
+  let carried: OutgoingHttpHeaders | undefined;
   return (request, response) => {
     const { method, url = '' } = request;
     if (method !== 'GET' && method !== 'HEAD') return false;
     const [path = '', query = ''] = url.split('?', 2);
     const key = path.replace(/\/$/, '');
     if (!Object.hasOwn(answers, key)) return false;
-    const answer = answers[key]?.(new URLSearchParams(query));
-    if (answer === undefined) return false;
-    headers(request as Parameters<RequestHandler>[0], response as Parameters<RequestHandler>[1], () => {});
-    response.writeHead(answer.code, {
+    const found = answers[key]?.(new URLSearchParams(query));
+    if (found === undefined) return false;
+    if (carried === undefined) {
+      // The same for every request: made once, they cost no more than the answer itself.
+      headers(request as Parameters<RequestHandler>[0], response as Parameters<RequestHandler>[1], () => {});
+      carried = response.getHeaders();
+    }
+    response.writeHead(found.code, {
+      ...carried,
       'Cache-Control': 'no-store',
       'Content-Type': 'application/json; charset=utf-8',
-      'Content-Length': Buffer.byteLength(answer.body),
+      'Content-Length': found.body.length,
     });
-    response.end(method === 'HEAD' ? undefined : answer.body);
+    response.end(method === 'HEAD' ? undefined : found.body);
     return true;
   };
 }
@@ -70,12 +81,11 @@ function healthOf(status: () => BridgeStatus): () => Health {
     const ready = isReady(now);
     const reasons = reasonsOf(now);
     const code = ready ? 200 : 503;
-    const readiness: Answer = { code, body: JSON.stringify({ ready, reasons }) };
-    const standby: Answer = { code: 200, body: JSON.stringify({ ready: true, reasons }) };
+    const readiness = answer(code, { ready, reasons });
     last = {
-      whole: { code, body: JSON.stringify({ ...now, ready, reasons }) },
+      whole: answer(code, { ...now, ready, reasons }),
       readiness,
-      readinessOrStandby: isStandingBy(now) ? standby : readiness,
+      readinessOrStandby: isStandingBy(now) ? answer(200, { ready: true, reasons }) : readiness,
     };
     return last;
   };
