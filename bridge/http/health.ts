@@ -1,4 +1,4 @@
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
 import type { BridgeStatus } from '../status.js';
 import { isReady, isStandingBy, reasonsOf } from './reasons.js';
@@ -13,18 +13,13 @@ const LOOKS = 10;
 /** What goes back, as JSON. */
 interface Answer {
   readonly code: 200 | 503;
-  readonly body: Buffer;
+  readonly body: string;
 }
-
-const answer = (code: Answer['code'], value: unknown): Answer => ({
-  code,
-  body: Buffer.from(JSON.stringify(value)),
-});
 
 type Health = Readonly<Record<'whole' | 'readiness' | 'readinessOrStandby', Answer>>;
 
 /** Alive says only that the process turns: a broker that is down must not get the bridge restarted. */
-const ALIVE = answer(200, { live: true });
+const ALIVE: Answer = { code: 200, body: JSON.stringify({ live: true }) };
 
 /**
  * Answers GET and HEAD of `/health`, `/health/ready` and `/health/live`, and says whether it has. Ahead of express and by hand: whoever
@@ -40,27 +35,21 @@ export function healthAnswers(
     '/health/ready': (query) => health()[query.get('standby') === 'ok' ? 'readinessOrStandby' : 'readiness'],
     '/health/live': () => ALIVE,
   };
-  let carried: OutgoingHttpHeaders | undefined;
   return (request, response) => {
     const { method, url = '' } = request;
     if (method !== 'GET' && method !== 'HEAD') return false;
     const [path = '', query = ''] = url.split('?', 2);
     const key = path.replace(/\/$/, '');
     if (!Object.hasOwn(answers, key)) return false;
-    const found = answers[key]?.(new URLSearchParams(query));
-    if (found === undefined) return false;
-    if (carried === undefined) {
-      // The same for every request: made once, they cost no more than the answer itself.
-      headers(request as Parameters<RequestHandler>[0], response as Parameters<RequestHandler>[1], () => {});
-      carried = response.getHeaders();
-    }
-    response.writeHead(found.code, {
-      ...carried,
+    const answer = answers[key]?.(new URLSearchParams(query));
+    if (answer === undefined) return false;
+    headers(request as Parameters<RequestHandler>[0], response as Parameters<RequestHandler>[1], () => {});
+    response.writeHead(answer.code, {
       'Cache-Control': 'no-store',
       'Content-Type': 'application/json; charset=utf-8',
-      'Content-Length': found.body.length,
+      'Content-Length': Buffer.byteLength(answer.body),
     });
-    response.end(method === 'HEAD' ? undefined : found.body);
+    response.end(method === 'HEAD' ? undefined : answer.body);
     return true;
   };
 }
@@ -81,11 +70,12 @@ function healthOf(status: () => BridgeStatus): () => Health {
     const ready = isReady(now);
     const reasons = reasonsOf(now);
     const code = ready ? 200 : 503;
-    const readiness = answer(code, { ready, reasons });
+    const readiness: Answer = { code, body: JSON.stringify({ ready, reasons }) };
+    const standby: Answer = { code: 200, body: JSON.stringify({ ready: true, reasons }) };
     last = {
-      whole: answer(code, { ...now, ready, reasons }),
+      whole: { code, body: JSON.stringify({ ...now, ready, reasons }) },
       readiness,
-      readinessOrStandby: isStandingBy(now) ? answer(200, { ready: true, reasons }) : readiness,
+      readinessOrStandby: isStandingBy(now) ? standby : readiness,
     };
     return last;
   };

@@ -403,17 +403,6 @@ describe('page and headers', () => {
     expect(headers.get('x-powered-by')).toBeNull();
   });
 
-  it('says the same of health, each time', async () => {
-    const get = await serving();
-    const page = await get('/');
-    for (let n = 0; n < 3; n++) {
-      const { headers } = await get('/health/ready');
-      for (const name of ['content-security-policy', 'x-content-type-options', 'referrer-policy'])
-        expect(headers.get(name)).toBe(page.headers.get(name));
-      expect(headers.get('cache-control')).toBe('no-store');
-    }
-  });
-
   it('opens no connection for a chat setting that is no WebSocket URL', async () => {
     const get = await serving({ config: { chat: 'http://elsewhere.example' } });
     expect((await get('/')).headers.get('content-security-policy')).toContain("connect-src 'self';");
