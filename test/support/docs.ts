@@ -39,9 +39,7 @@ export function headingsOf(markdown: string): ReadonlySet<string> {
 /** The command lines in a page's blocks of shell, without what is said about them, and those of the bridge within its sentences. */
 export function commandsOf(markdown: string): string[] {
   const blocks = [...markdown.matchAll(/^ *```sh\n([\s\S]*?)^ *```$/gm)].map(([, text = '']) => text);
-  const inline = [
-    ...markdown.replaceAll(/^ *```[\s\S]*?^ *```$/gm, '').matchAll(/`([^`\n]*npm run [^`\n]*)`/g),
-  ];
+  const inline = [...markdown.replaceAll(FENCED, '').matchAll(/`([^`\n]*npm run [^`\n]*)`/g)];
   const lines = blocks.flatMap((text) => text.replaceAll(/\\\n */g, ' ').split('\n'));
   return [...lines, ...inline.map(([, text = '']) => text)]
     .map((line) => line.replace(/ +# .*/, '').trim())

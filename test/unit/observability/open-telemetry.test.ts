@@ -6,6 +6,7 @@ import type { Message } from '../../../bridge/message/message.js';
 import type { Log } from '../../../bridge/observability/log.js';
 import { startTracing } from '../../../bridge/observability/open-telemetry.js';
 import type { RouteTracer, Tracer } from '../../../bridge/observability/tracer.js';
+import { outbound } from '../../contract/suite.js';
 import { eventually } from '../../support/eventually.js';
 
 const PLACE = { system: 'mqtt', template: 'chat/{room}', host: 'localhost', port: 1883 };
@@ -49,21 +50,12 @@ function start(otlp: string, log: Partial<Log> = {}, sample = 1): RouteTracer {
   return tracer.route(ROUTE);
 }
 
-const outbound = {
-  to: { kind: 'queue', name: 'archive' },
-  body: '',
-  properties: new Map(),
-  persistent: true,
-  timestamp: 0,
-  id: 'ID:1',
-  qos: 1,
-  retain: false,
-} as const;
+const SEND = outbound({ kind: 'queue', name: 'archive' }, '');
 
 /** The trace context that a message is sent on with. */
 function carriedBy(tracer: RouteTracer, received: Message): string {
   const trace = tracer.begin(received);
-  const sent = trace.send(0, outbound);
+  const sent = trace.send(0, SEND);
   trace.sent(0);
   trace.end('delivered');
   return String(sent.properties.get('traceparent'));
@@ -140,7 +132,7 @@ describe('traces', () => {
     const other = '00-11111111111111111111111111111111-2222222222222222-01';
     const carried = (properties: Readonly<Record<string, string>>) =>
       Object.fromEntries(
-        trace.send(0, { ...outbound, properties: new Map(Object.entries(properties)) }).properties,
+        trace.send(0, { ...SEND, properties: new Map(Object.entries(properties)) }).properties,
       );
     expect(carried({ traceparent: other, tracestate: 'a=1' })).toEqual({
       traceparent: other,
