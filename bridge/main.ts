@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 import './quiet-libraries.js';
-import './heap.js';
 import { terminalIsGone } from './cli/hangup.js';
 import { onInterrupt } from './cli/interrupt.js';
-import { runCli } from './cli/program.js';
+import { makeRoomForMessages, startSmall } from './heap.js';
+
+startSmall();
 
 // npm runs a script in the package's folder; the paths on its command line are meant from where the person is.
 if (process.env.npm_lifecycle_event === 'bridge' && process.env.INIT_CWD) process.chdir(process.env.INIT_CWD);
@@ -25,6 +26,9 @@ process.on('SIGHUP', () => {
   else onHangup();
 });
 
+// Only now: what is imported at the top is loaded before any statement.
+const { runCli } = await import('./cli/program.js');
+makeRoomForMessages();
 const exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   terminal: hadTerminal,

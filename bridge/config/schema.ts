@@ -180,7 +180,9 @@ const broker = z
       .min(1)
       .max(16)
       .default(4)
-      .describe('Connections a route sends over; each order key keeps to one.'),
+      .describe(
+        'Connections a route sends over at most; each order key keeps to one while it has messages on their way.',
+      ),
     tls: tls.optional(),
     canary: canary.optional(),
   })

@@ -259,7 +259,8 @@ export class Flow {
   }
 
   #take(delivery: Delivery, open: OpenSource): void {
-    this.#window.note(bodySize(delivery.message));
+    const since = performance.now();
+    this.#window.came(bodySize(delivery.message));
     open.credit--;
     open.outstanding++;
     this.#outstanding++;
@@ -276,6 +277,7 @@ export class Flow {
     const finish = (safe: boolean) => {
       open.outstanding--;
       this.#outstanding--;
+      this.#window.settled(since, performance.now());
       way?.end();
       if (safe && !this.#atMostOnce) accept();
       if (this.#outstanding === 0) this.#drained?.();
@@ -300,20 +302,21 @@ export class Flow {
   }
 
   /** Hands the message to every route that matches; resolves true when it is safe with each. */
-  async #deliver(message: Message, redelivered: boolean, begin?: Begin): Promise<boolean> {
+  #deliver(message: Message, redelivered: boolean, begin?: Begin): Promise<boolean> {
     const arrival = { id: `${this.#idPrefix}${++this.#sequence}`, now: Date.now(), redelivered };
     const matches = this.#table.match(message.address.name);
-    if (matches.length === 0) this.#tellOfUnmatched(message);
     const [first, ...others] = matches;
-    if (first === undefined) return true;
+    if (first === undefined) {
+      this.#tellOfUnmatched(message);
+      return SAFE;
+    }
     const deliver = ({ route: worker, captures }: Match<RouteWorker>) => {
       const delivering = worker.deliver(message, captures, arrival, begin);
       return this.#atMostOnce ? countLost(delivering, worker.record) : delivering;
     };
-    // Most messages have one route: they are then a few promises cheaper.
-    if (others.length === 0) return await deliver(first);
-    const done = await Promise.all(matches.map(deliver));
-    return done.every((safe) => safe);
+    // Most messages have one route: they are then some promises cheaper.
+    if (others.length === 0) return deliver(first);
+    return Promise.all(matches.map(deliver)).then((done) => done.every((safe) => safe));
   }
 
   /** A durable session keeps the subscriptions that other rules made, and a subscription for several routes can take in more than they. */
@@ -351,6 +354,8 @@ export class Flow {
     }, this.#options.idle ?? IDLE).unref();
   }
 }
+
+const SAFE = Promise.resolve(true);
 
 /** At most once: what is not safe anywhere is gone. */
 async function countLost(delivering: Promise<boolean>, { counters }: RouteRecord): Promise<boolean> {

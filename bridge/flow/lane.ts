@@ -11,6 +11,7 @@ export interface SendOptions {
 }
 
 interface Entry {
+  readonly orderKey: string;
   readonly options: SendOptions;
   readonly sequence: number;
   readonly message: OutboundMessage;
@@ -50,8 +51,7 @@ export interface LaneOptions {
 
 /**
  * One sink connection after another, seen as one that never fails for good: what a lost connection or a transient
- * refusal left unconfirmed is sent again, in its first order, before anything newer (unless it may be sent at most once). Messages with the same order key
- * take the same lane, so each key keeps its order. Memory: bounded by the flow's credit, which bounds calls to `send`.
+ * refusal left unconfirmed is sent again, in its first order, before anything newer (unless it may be sent at most once). Memory: bounded by the flow's credit, which bounds calls to `send`.
  */
 export class Lane {
   readonly #options: LaneOptions;
@@ -67,6 +67,9 @@ export class Lane {
   /** Up to this sequence number messages go one at a time: one of them is refused, and it is not clear which. */
   #isolateUntil = -1;
   #lastHanded = 0;
+  /** How many messages of each order key are neither confirmed nor refused. */
+  readonly #held = new Map<string, number>();
+  #load = 0;
   #pause: NodeJS.Timeout | undefined;
   /** We asked for another connection: what this one's end does to the sends on it is no message's fault. */
   #replacing = false;
@@ -84,13 +87,16 @@ export class Lane {
    * BridgeError: a permanent one for this message alone (`expired` when its time was over before it was sent), or `connection-lost`
    * when the lane was closed.
    */
-  send(message: OutboundMessage, options: SendOptions = NO_OPTIONS): Promise<void> {
+  send(message: OutboundMessage, orderKey: string, options: SendOptions = NO_OPTIONS): Promise<void> {
     return new Promise((confirm, refuse) => {
       if (this.#closed) {
         refuse(laneClosed());
         return;
       }
+      this.#load++;
+      this.#held.set(orderKey, (this.#held.get(orderKey) ?? 0) + 1);
       this.#waiting.push({
+        orderKey,
         options,
         sequence: this.#sequence++,
         message,
@@ -122,11 +128,21 @@ export class Lane {
     return this.#sink !== undefined;
   }
 
+  /** Messages that are neither confirmed nor refused. */
+  get load(): number {
+    return this.#load;
+  }
+
+  /** True while a message of this key is neither confirmed nor refused: on another lane a later one could overtake it. */
+  holds(orderKey: string): boolean {
+    return this.#held.has(orderKey);
+  }
+
   /** Refuses what is left; the source was never told that it is done, so its broker hands it over again. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#pause);
-    for (const entry of [...this.#failed, ...this.#waiting]) entry.refuse(laneClosed());
+    for (const entry of [...this.#failed, ...this.#waiting]) this.#refuse(entry, laneClosed());
     this.#failed = [];
     this.#waiting = [];
   }
@@ -142,7 +158,7 @@ export class Lane {
       if (isolating && this.#unanswered > 0) break;
       taken++;
       const message = withTimeLeft(entry);
-      if (message === undefined) entry.refuse(expired());
+      if (message === undefined) this.#refuse(entry, expired());
       else this.#hand(entry, message, sink, isolating);
     }
     if (taken === this.#waiting.length) this.#waiting.length = 0;
@@ -156,6 +172,7 @@ export class Lane {
     sink.send(message).then(
       () => {
         this.#backoff.reset();
+        this.#release(entry);
         entry.confirm();
         this.#answered();
       },
@@ -163,10 +180,22 @@ export class Lane {
         const error = asBridgeError(cause, 'connection-lost');
         if (error.code === 'send-timeout') this.#replace();
         if (this.#mayRepeat(entry, error)) this.#sendAgain(entry, error, alone);
-        else entry.refuse(afterAttempts(error, entry));
+        else this.#refuse(entry, afterAttempts(error, entry));
         this.#answered();
       },
     );
+  }
+
+  #refuse(entry: Entry, error: BridgeError): void {
+    this.#release(entry);
+    entry.refuse(error);
+  }
+
+  #release({ orderKey }: Entry): void {
+    this.#load--;
+    const held = this.#held.get(orderKey) ?? 0;
+    if (held > 1) this.#held.set(orderKey, held - 1);
+    else this.#held.delete(orderKey);
   }
 
   #mayRepeat(entry: Entry, error: BridgeError): boolean {
@@ -177,14 +206,14 @@ export class Lane {
 
   #sendAgain(entry: Entry, error: BridgeError, alone: boolean): void {
     if (this.#closed) {
-      entry.refuse(laneClosed());
+      this.#refuse(entry, laneClosed());
       return;
     }
     if (error.code === 'connection-lost' && !this.#replacing) {
       entry.losses++;
       if (alone) entry.lossesAlone++;
       if (entry.lossesAlone >= GIVE_UP_AFTER) {
-        entry.refuse(hungUpOver(entry, error));
+        this.#refuse(entry, hungUpOver(entry, error));
         return;
       }
     }

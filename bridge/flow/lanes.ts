@@ -6,6 +6,7 @@ import { Histogram } from '../observability/histogram.js';
 import type { Log } from '../observability/log.js';
 import type { ConnectionStatus, Measurements } from '../status.js';
 import { Lane, type LaneOptions, type SendOptions } from './lane.js';
+import { pickLane } from './pick-lane.js';
 
 /** Milliseconds until a send without an answer is in doubt: a full Classic queue gives no answer at all. */
 export const SEND_TIMEOUT = 30_000;
@@ -21,6 +22,8 @@ export interface LanesOptions {
   readonly connect: Connect;
   /** Sends a lane may have without an answer. */
   readonly window: number;
+  /** Messages that fill a lane; see `pickLane` and `laneLoadOf`. */
+  readonly fullLane: number;
   readonly retry: LaneOptions['retry'];
   readonly atMostOnce: boolean;
   /** See `SupervisorOptions.hold`. */
@@ -32,7 +35,7 @@ export interface LanesOptions {
   readonly log: Log;
 }
 
-/** The lanes of a flow to one broker over one protocol: the order key picks the lane. */
+/** The lanes of a flow to one broker over one protocol; see `pickLane`. */
 export class Lanes {
   readonly #lanes: readonly {
     readonly lane: Lane;
@@ -40,7 +43,11 @@ export class Lanes {
     readonly batches: Histogram;
   }[];
 
+  readonly #candidates: readonly [Lane, ...Lane[]];
+  readonly #fullLane: number;
+
   constructor(options: LanesOptions) {
+    this.#fullLane = options.fullLane;
     const { endpoints, connect, log, window, retry, atMostOnce, onOpen, hold } = options;
     const unreadable = options.evenIfUnreadable === true ? { evenIfUnreadable: true as const } : {};
     this.#lanes = endpoints.map((endpoint, index) => {
@@ -61,6 +68,9 @@ export class Lanes {
       });
       return { lane, supervisor, batches };
     });
+    const [first, ...others] = this.#lanes.map(({ lane }) => lane);
+    if (first === undefined) throw new RangeError('a flow needs at least one lane');
+    this.#candidates = [first, ...others];
   }
 
   get supervisors(): readonly Supervisor[] {
@@ -73,9 +83,7 @@ export class Lanes {
 
   /** Resolves on the broker's confirm; see `Lane.send`. */
   send(message: OutboundMessage, orderKey: string, options: SendOptions = {}): Promise<void> {
-    const picked = this.#lanes[this.#lanes.length === 1 ? 0 : hash(orderKey) % this.#lanes.length];
-    if (picked === undefined) throw new RangeError('a flow needs at least one lane');
-    return picked.lane.send(message, options);
+    return pickLane(this.#candidates, orderKey, this.#fullLane).send(message, orderKey, options);
   }
 
   get allOpen(): boolean {
@@ -103,11 +111,4 @@ export function batchesOf(
 ): Measurements['batches'] {
   const messages = batches.read();
   return messages.count === 0 ? [] : [{ name, broker, protocol, messages }];
-}
-
-/** FNV-1a over UTF-16 code units: cheap, and even enough for a handful of lanes. */
-function hash(text: string): number {
-  let value = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
-  return value >>> 0;
 }

@@ -174,7 +174,13 @@ export class RouteWorker {
     const mark = this.record.sending(taken);
     const sends = trace === undefined ? planned : traced(planned, trace);
     const together = begin && (await this.#sendTogether(begin, sends, passage));
-    const fates = together ?? (await this.#sendEach(sends, passage));
+    // Most rules have one destination: a message is then some promises cheaper.
+    const [first] = sends;
+    const fates =
+      together ??
+      (first !== undefined && sends.length === 1
+        ? [await this.#sendOne(first, passage)]
+        : await Promise.all(sends.map((send) => this.#sendOne(send, passage))));
     this.record.sent(mark);
     trace?.end(this.#outcomeOf(fates));
     if (fates.every((fate) => fate === 'confirmed')) this.record.delivered(mark);
@@ -253,14 +259,7 @@ export class RouteWorker {
     return fates;
   }
 
-  /** Through the lanes. Most rules have one destination: a message is then a few promises cheaper. */
-  async #sendEach(sends: readonly PlannedSend[], passage: Passage): Promise<Fate[]> {
-    const [first, ...others] = sends;
-    if (first === undefined) return [];
-    if (others.length === 0) return [await this.#sendOne(first, passage)];
-    return Promise.all(sends.map((send) => this.#sendOne(send, passage)));
-  }
-
+  /** Through the lanes. */
   async #sendOne({ to, result }: PlannedSend, passage: Passage): Promise<Fate> {
     const { echoes } = this.route;
     try {

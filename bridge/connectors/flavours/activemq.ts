@@ -55,6 +55,8 @@ export const activemq: Flavour = {
     // A bare name is always a queue there; the prefix decides, the capability is ignored.
     to: (address) => `${address.temporary ? 'temp-' : ''}${address.kind}://${safeName(address, UNSAFE)}`,
     topicProperties,
+    // The journal is synced for each message of a connection (6.1.8).
+    laneLoad: 1,
     source: (pattern) => ({
       address: `${pattern.kind}://${renderPattern(pattern, { one: '*', rest: '>' })}`,
       capabilities: [pattern.kind],
@@ -89,6 +91,7 @@ export const activemq: Flavour = {
       Object.keys(headers).some((name) => name.startsWith('JMS_AMQP_')) ? undefined : headers.ack,
     plainName: (destination) => destination.replace(/^\/(?:(?:remote-)?temp-)?(?:queue|topic)\//, ''),
     openTransactions: 2,
+    laneLoad: 400,
     acknowledgesInTransactions: true,
     // Seen with 6.1.8: 1,001 headers and 10,241 bytes were taken. All together may be as large as a frame.
     limits: { headers: 1_000, lineBytes: 10_240, bytes: 10_240_000 },

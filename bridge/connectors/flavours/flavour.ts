@@ -77,6 +77,8 @@ export interface AmqpFlavour {
   readonly to: (address: Address) => string;
   readonly topicProperties: TopicProperties;
   readonly duplicateProperties?: DuplicateProperties;
+  /** See `laneLoadOf`. */
+  readonly laneLoad: number;
   /** Where a setting of the broker decides whether clients of other protocols can read what comes over AMQP. */
   readonly encodedBodies?: EncodedBodies;
   /** Source terminus for a subscription: address in the broker's own wildcard dialect, and its capabilities. */
@@ -112,6 +114,8 @@ export interface StompFlavour {
    * syncs the last; one where commits are not worked off in their order.
    */
   readonly openTransactions: number;
+  /** See `laneLoadOf`. */
+  readonly laneLoad: number;
   /** True where an ACK may be part of a transaction, so that what was taken and what is sent for it change places at once. */
   readonly acknowledgesInTransactions: boolean;
   /** The most that the headers of a SEND may be; over more the broker ends the connection. */
@@ -134,4 +138,17 @@ const FLAVOURS: Readonly<Record<BrokerType, Flavour>> = { activemq, artemis, mqt
 
 export function flavourOf(type: BrokerType): Flavour {
   return FLAVOURS[type];
+}
+
+/** Each publish is answered on its own. */
+const MQTT_LANE_LOAD = 1;
+
+/**
+ * Messages on their way that keep one connection to such a broker busy: only with more of them a second one brings something. One where
+ * the broker brings each message to its disk alone.
+ */
+export function laneLoadOf(type: BrokerType, protocol: Protocol): number {
+  const { amqp, stomp } = flavourOf(type);
+  const load = { mqtt: MQTT_LANE_LOAD, amqp: amqp?.laneLoad, stomp: stomp?.laneLoad };
+  return load[protocol] ?? MQTT_LANE_LOAD;
 }

@@ -36,6 +36,8 @@ function clientOptions(endpoint: Endpoint): IClientOptions {
     reconnectPeriod: 0,
     resubscribe: false,
     queueQoSZero: false,
+    // It would make a buffer of each number to 65,535 before the first packet, and keep them: 7 MB.
+    writeCache: false,
     timerVariant: 'native',
     // The default one gives the id of an unanswered publish away a second time.
     messageIdProvider: new UniqueMessageIdProvider(),

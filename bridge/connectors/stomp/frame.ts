@@ -9,18 +9,27 @@ export function encodeHeaders(headers: Headers): string {
   return lines;
 }
 
-/**
- * One STOMP 1.2 frame in pieces, so that many become one write with one copy; `lines` are what `encodeHeaders` made. A body without
- * `content-length` must not hold a NUL: the caller sees to that.
- */
-export function framePieces(command: string, lines: string, body?: Buffer): Buffer[] {
-  const start = Buffer.from(`${command}\n${lines}\n`, 'utf8');
-  return body === undefined ? [start, NUL] : [start, body, NUL];
+/** The beginning of a frame: its command and header lines (of `encodeHeaders`), of which more are to come. */
+export function frameStart(command: string, lines: string): Buffer {
+  return Buffer.from(`${command}\n${lines}`, 'utf8');
 }
 
-/** One STOMP 1.2 frame, complete; see `framePieces`. */
-export function encodeFrame(command: string, headers: Headers, body?: Buffer): Buffer {
-  return Buffer.concat(framePieces(command, encodeHeaders(headers), body));
+/** The last header lines of a frame, and their end. */
+export function headersEnd(lines: string): Buffer {
+  return Buffer.from(`${lines}\n`, 'utf8');
+}
+
+/**
+ * One STOMP 1.2 frame in pieces, so that many become one write with one copy. A body without `content-length` must not hold a NUL: the
+ * caller sees to that.
+ */
+export function framePieces(start: Buffer, end: Buffer, body: Buffer): Buffer[] {
+  return [start, end, body, NUL];
+}
+
+/** One STOMP 1.2 frame, complete. */
+export function encodeFrame(command: string, headers: Headers): Buffer {
+  return Buffer.from(`${command}\n${encodeHeaders(headers)}\n\0`, 'utf8');
 }
 
 /** Bytes of a header in a frame, without the line's end. */

@@ -6,13 +6,13 @@ import { isSteeringProperty } from '../../message/steering.js';
 import type { StompFlavour } from '../flavours/flavour.js';
 import { isReservedHeader } from '../flavours/stomp-headers.js';
 import { checkHeaders } from './check-headers.js';
-import { encodeHeaders } from './frame.js';
+import { encodeHeaders, frameStart } from './frame.js';
 import type { IncomingFrame } from './guard.js';
 
 /** A SEND but for the header that says which transaction or receipt it belongs to. */
 export interface Send {
-  /** Header lines, encoded: one text takes a fraction of the memory of what it is made of, and hundreds wait for their confirm. */
-  readonly lines: string;
+  /** Of `frameStart`. In bytes, which take a fraction of the memory of the texts they are made of: hundreds wait for their confirm. */
+  readonly start: Buffer;
   readonly body: Buffer;
 }
 
@@ -47,7 +47,7 @@ export function encodeSend(message: OutboundMessage, flavour: StompFlavour): Sen
   // As if it had come over MQTT: there are only bytes, and none of them ends what is retained.
   for (const [name, value] of bodyHeaders(isMqtt ? body : message.body, body, flavour)) add(name, value);
   checkHeaders(headers, flavour);
-  return { lines: encodeHeaders(headers), body };
+  return { start: frameStart('SEND', encodeHeaders(headers)), body };
 }
 
 /**

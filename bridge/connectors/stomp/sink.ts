@@ -4,7 +4,7 @@ import type { OutboundMessage } from '../../message/message.js';
 import type { Delivery, Endpoint, Sink, SinkSpec, Transaction } from '../connector.js';
 import type { StompFlavour } from '../flavours/flavour.js';
 import { placeOf, refusalOf } from './errors.js';
-import { encodeHeaders, framePieces } from './frame.js';
+import { encodeFrame, encodeHeaders, framePieces, type Headers, headersEnd } from './frame.js';
 import { encodeSend, type Send } from './headers.js';
 
 /** Messages in one transaction; measured: 20 to 500 perform alike. */
@@ -143,25 +143,27 @@ export class StompSink implements Sink {
   }
 
   #begin(members: readonly Pending[]): void {
-    const receipt = encodeHeaders([['receipt', this.#connection.receipt(() => this.#confirmed(members))]]);
+    const receipt: Headers[number] = ['receipt', this.#connection.receipt(() => this.#confirmed(members))];
     const isFirst = this.#open.length === 0;
     const lone = isFirst ? withoutTransaction(members) : undefined;
     const batch: Batch = { members, commit: undefined };
     this.#open.push(batch);
     if (lone !== undefined) {
-      this.#connection.write(Buffer.concat(framePieces('SEND', lone.lines + receipt, lone.body)));
+      this.#connection.write(
+        Buffer.concat(framePieces(lone.start, headersEnd(encodeHeaders([receipt])), lone.body)),
+      );
       return;
     }
-    const transaction = encodeHeaders([['transaction', `t${++this.#transaction}`]]);
-    const commit = framePieces('COMMIT', transaction + receipt);
-    const pieces = framePieces('BEGIN', transaction);
+    const transaction: Headers[number] = ['transaction', `t${++this.#transaction}`];
+    const commit = encodeFrame('COMMIT', [transaction, receipt]);
+    const end = headersEnd(encodeHeaders([transaction]));
+    const pieces = [encodeFrame('BEGIN', [transaction])];
     for (const { sends, ackId } of members) {
-      for (const { lines, body } of sends) pieces.push(...framePieces('SEND', lines + transaction, body));
-      if (ackId !== undefined)
-        pieces.push(...framePieces('ACK', encodeHeaders([['id', ackId]]) + transaction));
+      for (const { start, body } of sends) pieces.push(...framePieces(start, end, body));
+      if (ackId !== undefined) pieces.push(encodeFrame('ACK', [['id', ackId], transaction]));
     }
-    if (isFirst) pieces.push(...commit);
-    else batch.commit = Buffer.concat(commit);
+    if (isFirst) pieces.push(commit);
+    else batch.commit = commit;
     this.#connection.write(Buffer.concat(pieces));
   }
 

@@ -6,16 +6,19 @@ import type { OutboundMessage } from '../../../bridge/message/message.js';
 import { outbound } from '../../contract/suite.js';
 import { eventually } from '../../support/eventually.js';
 
+/** The order key of all. */
+const KEY = 'room';
+
 describe('a lane', () => {
   it('sends again in the first order what a lost connection left unconfirmed, before anything newer', async () => {
     const lane = newLane();
     const first = new ScriptedSink();
     lane.open(first);
-    const sent = ['a', 'b', 'c'].map((text) => lane.send(message(text)));
+    const sent = ['a', 'b', 'c'].map((text) => lane.send(message(text), KEY));
     first.answer('a');
     lane.lose();
     first.failAll('connection-lost');
-    sent.push(lane.send(message('d')));
+    sent.push(lane.send(message('d'), KEY));
     const second = new ScriptedSink();
     lane.open(second);
     await eventually(() => second.texts.length === 3);
@@ -29,7 +32,7 @@ describe('a lane', () => {
     const first = new ScriptedSink();
     lane.open(first);
     const outcomes = ['good', 'bad', 'also good'].map((text) =>
-      lane.send(message(text)).then(
+      lane.send(message(text), KEY).then(
         () => 'confirmed',
         (error: BridgeError) => error.code,
       ),
@@ -52,10 +55,10 @@ describe('a lane', () => {
     const lane = newLane();
     const sink = new ScriptedSink();
     lane.open(sink);
-    const sent = ['a', 'b'].map((text) => lane.send(message(text)));
+    const sent = ['a', 'b'].map((text) => lane.send(message(text), KEY));
     for (const text of ['a', 'b']) sink.fail(text, 'destination-full');
     await new Promise((resolve) => setImmediate(resolve));
-    sent.push(lane.send(message('c')));
+    sent.push(lane.send(message('c'), KEY));
     for (const text of ['a', 'b', 'c']) {
       await eventually(() => sink.texts.at(-1) === text);
       sink.answer(text);
@@ -67,7 +70,7 @@ describe('a lane', () => {
   it('refuses for good the one message over which its connection ends again and again', async () => {
     const lane = newLane();
     const outcomes = ['good', 'bad', 'also good'].map((text) =>
-      lane.send(message(text)).then(
+      lane.send(message(text), KEY).then(
         () => `${text} confirmed`,
         ({ code }: BridgeError) => `${text} ${code}`,
       ),
@@ -96,12 +99,12 @@ describe('a lane', () => {
     const lane = newLane(() => {
       replaced++;
     });
-    const sent = lane.send(message('slow'));
+    const sent = lane.send(message('slow'), KEY);
     for (let attempt = 1; attempt <= 10; attempt++) {
       const sink = new ScriptedSink();
       lane.open(sink);
       await eventually(() => sink.texts.includes('slow'));
-      lane.send(message(`behind ${attempt}`)).catch(() => {});
+      lane.send(message(`behind ${attempt}`), KEY).catch(() => {});
       sink.fail('slow', 'send-timeout');
       await eventually(() => replaced === attempt);
       sink.failAll('connection-lost');
@@ -122,7 +125,7 @@ describe('a lane', () => {
     });
     const sink = new ScriptedSink();
     lane.open(sink);
-    const sent = lane.send(message('a'));
+    const sent = lane.send(message('a'), KEY);
     sink.fail('a', 'send-timeout');
     await eventually(() => replaced === 1);
     lane.lose();
@@ -137,11 +140,11 @@ describe('a lane', () => {
   it('sends what has a time to live with what is left of it, and what has none left not at all', async () => {
     const lane = newLane();
     const now = performance.now();
-    const over = lane.send(message('over'), { expires: now - 1 });
+    const over = lane.send(message('over'), KEY, { expires: now - 1 });
     const sent = [
-      lane.send({ ...message('shorter'), ttl: 90_000 }, { expires: now + 60_000 }),
-      lane.send({ ...message('longer'), ttl: 30_000 }, { expires: now + 60_000 }),
-      lane.send({ ...message('its own'), ttl: 30_000 }),
+      lane.send({ ...message('shorter'), ttl: 90_000 }, KEY, { expires: now + 60_000 }),
+      lane.send({ ...message('longer'), ttl: 30_000 }, KEY, { expires: now + 60_000 }),
+      lane.send({ ...message('its own'), ttl: 30_000 }, KEY),
     ];
     const sink = new ScriptedSink();
     lane.open(sink);
@@ -159,7 +162,7 @@ describe('a lane', () => {
     const sink = new ScriptedSink();
     lane.open(sink);
     const reasons: string[] = [];
-    const sent = lane.send(message('a'), { onRetry: ({ code }) => reasons.push(code) });
+    const sent = lane.send(message('a'), KEY, { onRetry: ({ code }) => reasons.push(code) });
     sink.fail('a', 'destination-full');
     await eventually(() => sink.texts.length === 2);
     sink.answer('a');
@@ -169,10 +172,10 @@ describe('a lane', () => {
 
   it('refuses what is left when it is closed', async () => {
     const lane = newLane();
-    const waiting = lane.send(message('never sent'));
+    const waiting = lane.send(message('never sent'), KEY);
     lane.close();
     await expect(waiting).rejects.toMatchObject({ code: 'connection-lost' });
-    await expect(lane.send(message('too late'))).rejects.toMatchObject({ code: 'connection-lost' });
+    await expect(lane.send(message('too late'), KEY)).rejects.toMatchObject({ code: 'connection-lost' });
   });
 });
 

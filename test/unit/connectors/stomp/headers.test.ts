@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { flavourOf } from '../../../../bridge/connectors/flavours/flavour.js';
 import { isReservedHeader } from '../../../../bridge/connectors/flavours/stomp-headers.js';
-import { framePieces } from '../../../../bridge/connectors/stomp/frame.js';
+import { framePieces, headersEnd } from '../../../../bridge/connectors/stomp/frame.js';
 import { encodeSend } from '../../../../bridge/connectors/stomp/headers.js';
 import { BridgeError } from '../../../../bridge/errors.js';
 import type { OutboundMessage } from '../../../../bridge/message/message.js';
@@ -128,7 +128,9 @@ describe.each(TYPES)('a SEND to %s', (type) => {
         const send = sendOrRefusal(outbound(fields), type);
         if (send === undefined) return;
         sent++;
-        const frames = readFrames(Buffer.concat(framePieces('SEND', `${send.lines}receipt:r1\n`, send.body)));
+        const frames = readFrames(
+          Buffer.concat(framePieces(send.start, headersEnd('receipt:r1\n'), send.body)),
+        );
         expect(frames).toHaveLength(1);
         const [frame] = frames;
         const names = frame?.headers.map(([name]) => name) ?? [];
@@ -230,7 +232,8 @@ function sendOrRefusal(message: OutboundMessage, type: (typeof TYPES)[number]) {
   try {
     const send = encodeSend(message, flavour(type));
     const bare = encodeSend({ ...message, properties: new Map() }, flavour(type));
-    const names = bare.lines.split('\n').map((line) => line.slice(0, line.indexOf(':')));
+    const [, ...lines] = bare.start.toString('utf8').split('\n');
+    const names = lines.map((line) => line.slice(0, line.indexOf(':')));
     return { ...send, ours: [...names, 'receipt'] };
   } catch (error) {
     expect(error).toMatchObject({ name: 'BridgeError', transient: false });
