@@ -80,6 +80,7 @@ export function drainTable({ drains, ceilings }: Results): Rows {
     (['mqtt', 'stomp', 'amqp'] as const).map((via) => [
       broker,
       via === 'mqtt' ? 'limit: MQTT source alone' : `limit: ${via.toUpperCase()} sink alone`,
+      '',
       spread(limitOf(broker, via)),
       ...Array.from({ length: 7 }, () => ''),
     ]),
@@ -88,6 +89,7 @@ export function drainTable({ drains, ceilings }: Results): Rows {
     [
       'broker',
       'what moves them',
+      'messages',
       'msg/s',
       '× Camel',
       'of the lower limit',
@@ -98,7 +100,7 @@ export function drainTable({ drains, ceilings }: Results): Rows {
       'out of order',
     ],
     ...limits,
-    ...grouped(drains).map(({ first: { broker, peer }, rounds }) => {
+    ...grouped(drains).map(({ first: { broker, peer, messages }, rounds }) => {
       const speed = median(rounds.map(({ perSecond }) => perSecond));
       const lower = Math.min(
         median(limitOf(broker, 'mqtt')),
@@ -107,6 +109,7 @@ export function drainTable({ drains, ceilings }: Results): Rows {
       return [
         broker,
         peer,
+        String(messages),
         spread(rounds.map(({ perSecond }) => perSecond)),
         ratio(speed, speedOf(drains, broker, isCamel)),
         ratio(speed, lower),

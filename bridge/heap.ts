@@ -16,7 +16,7 @@ export function startSmall(): void {
 }
 
 /**
- * From now on the place for young objects grows to what messages need, and no further, also after V8 has taken it back from an idle
+ * From now on the place for young objects grows to what messages need, and hardly further, also after V8 has taken it back from an idle
  * process. V8 itself knows only a limit that is set on the command line.
  */
 export function makeRoomForMessages(): void {

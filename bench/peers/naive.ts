@@ -13,6 +13,7 @@ export const naiveToMqttPeer = (): Peer => scriptPeer('naive-to-mqtt-script.mjs'
 function scriptPeer(script: string, prepare: Peer['prepare']): Peer {
   return {
     name: 'naive Node script, AMQP',
+    slowOn: ['artemis'],
     prepare,
     start: async ({ broker, id, topicFilter, queue }) => {
       const job = {

@@ -18,6 +18,8 @@ export interface Peer {
   readonly name: string;
   /** The types of broker on which it can take what waited for it; all without it. */
   readonly drains?: readonly BrokerType[];
+  /** The types of broker on which it moves some hundreds of messages a second, however many wait; there a fifth has to do. */
+  readonly slowOn?: readonly BrokerType[];
   /** Makes the broker keep what is published from now on for a peer that starts later. */
   readonly prepare: (job: Job) => Promise<void>;
   readonly start: (job: Job) => Promise<RunningPeer>;

@@ -59,6 +59,8 @@ interface OpenSource {
   credit: number;
   /** Deliveries of it that are not settled yet. */
   outstanding: number;
+  /** What tells how far it is, until its first delivery: milliseconds that its opening took, and when it was first granted something. */
+  opening: { readonly took: number; granted: number | undefined } | undefined;
 }
 
 /**
@@ -96,10 +98,10 @@ export class Flow {
   constructor(options: FlowOptions) {
     this.#options = options;
     const [first, ...rest] = options.routes;
-    const worker = (route: FlowRoute) => new RouteWorker(route, options.log, options.tails);
-    this.#workers = [worker(first), ...rest.map(worker)];
     const limit = Math.min(...options.routes.map(({ config }) => config.inFlight));
     this.#window = new Window(limit);
+    const worker = (route: FlowRoute) => new RouteWorker(route, options.log, options.tails, this.#window);
+    this.#workers = [worker(first), ...rest.map(worker)];
     this.#atMostOnce = first.config.delivery === 'at-most-once';
     this.#spec = sourceSpecOf(this.#workers, limit);
     this.#view = viewOf(first.config.from, options.endpoint.brokerType);
@@ -219,12 +221,17 @@ export class Flow {
   }
 
   async #subscribe(connection: Connection): Promise<void> {
+    const began = performance.now();
     // It hands over nothing before it has credit, and gets that only below.
     const open: OpenSource = {
       source: await connection.source(this.#spec, (delivery) => this.#take(delivery, open)),
       credit: 0,
       outstanding: 0,
+      opening: undefined,
     };
+    // Over MQTT and STOMP the broker sends ahead, whatever the credit here.
+    if (this.#options.endpoint.protocol === 'amqp')
+      open.opening = { took: performance.now() - began, granted: undefined };
     const { window } = this.#options.transactions ?? {};
     if (window !== undefined) {
       const onBatch = (messages: number) => this.#batches.observe(messages);
@@ -255,12 +262,18 @@ export class Flow {
     const missing = this.#window.size - this.#outstanding - open.credit;
     if (missing <= 0) return;
     open.credit += missing;
+    if (open.opening !== undefined) open.opening.granted ??= performance.now();
     open.source.grant(missing);
   }
 
   #take(delivery: Delivery, open: OpenSource): void {
-    const since = performance.now();
     this.#window.came(bodySize(delivery.message));
+    if (open.opening !== undefined) {
+      const { took, granted = 0 } = open.opening;
+      // An opening may take longer than the way there and back, and the first message may come later.
+      this.#window.reach(Math.min(took, performance.now() - granted));
+      open.opening = undefined;
+    }
     open.credit--;
     open.outstanding++;
     this.#outstanding++;
@@ -277,7 +290,6 @@ export class Flow {
     const finish = (safe: boolean) => {
       open.outstanding--;
       this.#outstanding--;
-      this.#window.settled(since, performance.now());
       way?.end();
       if (safe && !this.#atMostOnce) accept();
       if (this.#outstanding === 0) this.#drained?.();

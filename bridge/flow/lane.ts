@@ -37,6 +37,8 @@ const ISOLATE_AFTER = 2;
  * would take it.
  */
 const CAUTIOUS_FOR = 1_000;
+/** Milliseconds without a confirm, while some are owed, after which a lane counts as held up. */
+const HELD_UP = 1_000;
 /** Lost connections over one message alone after which it is refused for good. */
 const GIVE_UP_AFTER = 5;
 
@@ -70,6 +72,8 @@ export class Lane {
   /** How many messages of each order key are neither confirmed nor refused. */
   readonly #held = new Map<string, number>();
   #load = 0;
+  /** When the last confirm came, or something was handed over while none was owed: milliseconds on the monotonic clock. */
+  #progressAt = 0;
   #pause: NodeJS.Timeout | undefined;
   /** We asked for another connection: what this one's end does to the sends on it is no message's fault. */
   #replacing = false;
@@ -128,6 +132,17 @@ export class Lane {
     return this.#sink !== undefined;
   }
 
+  /** True while what is given to it gets on: nothing is tried again or goes one at a time, and confirms come. */
+  get isFlowing(): boolean {
+    const isTroubled =
+      this.#failed.length > 0 ||
+      this.#pause !== undefined ||
+      this.#awaitingOldSink ||
+      (this.#load > 0 && this.#lastHanded <= this.#isolateUntil);
+    if (this.#sink === undefined || isTroubled) return false;
+    return this.#unanswered === 0 || performance.now() - this.#progressAt < HELD_UP;
+  }
+
   /** Messages that are neither confirmed nor refused. */
   get load(): number {
     return this.#load;
@@ -166,12 +181,13 @@ export class Lane {
   }
 
   #hand(entry: Entry, message: OutboundMessage, sink: Sink, alone: boolean): void {
-    this.#unanswered++;
+    if (this.#unanswered++ === 0) this.#progressAt = performance.now();
     this.#lastHanded = entry.sequence;
     entry.attempts++;
     sink.send(message).then(
       () => {
         this.#backoff.reset();
+        this.#progressAt = performance.now();
         this.#release(entry);
         entry.confirm();
         this.#answered();

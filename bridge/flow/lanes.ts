@@ -6,7 +6,7 @@ import { Histogram } from '../observability/histogram.js';
 import type { Log } from '../observability/log.js';
 import type { ConnectionStatus, Measurements } from '../status.js';
 import { Lane, type LaneOptions, type SendOptions } from './lane.js';
-import { pickLane } from './pick-lane.js';
+import { fillingLane, fixedLane } from './pick-lane.js';
 
 /** Milliseconds until a send without an answer is in doubt: a full Classic queue gives no answer at all. */
 export const SEND_TIMEOUT = 30_000;
@@ -22,8 +22,8 @@ export interface LanesOptions {
   readonly connect: Connect;
   /** Sends a lane may have without an answer. */
   readonly window: number;
-  /** Messages that fill a lane; see `pickLane` and `laneLoadOf`. */
-  readonly fullLane: number;
+  /** Messages that fill a lane; undefined where each order key always has the same one. See `laneLoadOf`. */
+  readonly fullLane: number | undefined;
   readonly retry: LaneOptions['retry'];
   readonly atMostOnce: boolean;
   /** See `SupervisorOptions.hold`. */
@@ -35,7 +35,7 @@ export interface LanesOptions {
   readonly log: Log;
 }
 
-/** The lanes of a flow to one broker over one protocol; see `pickLane`. */
+/** The lanes of a flow to one broker over one protocol; messages with the same order key take the same one. */
 export class Lanes {
   readonly #lanes: readonly {
     readonly lane: Lane;
@@ -43,11 +43,9 @@ export class Lanes {
     readonly batches: Histogram;
   }[];
 
-  readonly #candidates: readonly [Lane, ...Lane[]];
-  readonly #fullLane: number;
+  readonly #pick: (orderKey: string) => Lane;
 
   constructor(options: LanesOptions) {
-    this.#fullLane = options.fullLane;
     const { endpoints, connect, log, window, retry, atMostOnce, onOpen, hold } = options;
     const unreadable = options.evenIfUnreadable === true ? { evenIfUnreadable: true as const } : {};
     this.#lanes = endpoints.map((endpoint, index) => {
@@ -70,7 +68,12 @@ export class Lanes {
     });
     const [first, ...others] = this.#lanes.map(({ lane }) => lane);
     if (first === undefined) throw new RangeError('a flow needs at least one lane');
-    this.#candidates = [first, ...others];
+    const candidates = [first, ...others] as const;
+    const { fullLane } = options;
+    // At most once, a message whose outcome is unknown is given up, and its broker may still take it.
+    const isFixed = fullLane === undefined || atMostOnce;
+    this.#pick = (orderKey) =>
+      isFixed ? fixedLane(candidates, orderKey) : fillingLane(candidates, orderKey, fullLane);
   }
 
   get supervisors(): readonly Supervisor[] {
@@ -83,7 +86,7 @@ export class Lanes {
 
   /** Resolves on the broker's confirm; see `Lane.send`. */
   send(message: OutboundMessage, orderKey: string, options: SendOptions = {}): Promise<void> {
-    return pickLane(this.#candidates, orderKey, this.#fullLane).send(message, orderKey, options);
+    return this.#pick(orderKey).send(message, orderKey, options);
   }
 
   get allOpen(): boolean {

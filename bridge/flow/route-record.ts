@@ -65,10 +65,10 @@ export class RouteRecord {
     this.#sending.delete(mark);
   }
 
-  /** Every destination has it. */
-  delivered({ taken }: Sending): void {
+  /** Every destination has it, since `now` on the monotonic clock. */
+  delivered({ taken }: Sending, now: number): void {
     this.counters.delivered++;
-    this.deliverySeconds.observe((performance.now() - taken) / 1000);
+    this.deliverySeconds.observe((now - taken) / 1000);
   }
 
   /** Something has to be sent again. */

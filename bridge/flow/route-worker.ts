@@ -15,6 +15,7 @@ import type { Plan, PlannedSend, Planner } from './plan.js';
 import { RecentKeys } from './recent-keys.js';
 import { RouteRecord } from './route-record.js';
 import type { Tails } from './tails.js';
+import type { Window } from './window.js';
 
 /** Milliseconds before a dead letter that was refused is tried again; the wait doubles: it may cost the lane its connection. */
 const DEAD_LETTER_RETRY = { initial: 5_000, max: 300_000 };
@@ -90,6 +91,7 @@ export class RouteWorker {
     readonly route: FlowRoute,
     readonly log: Log,
     readonly tails?: Tails,
+    readonly window?: Pick<Window, 'delivered'>,
   ) {
     const { rate } = route.config.limits;
     this.#pacer = rate === undefined ? undefined : new Pacer(rate);
@@ -183,7 +185,11 @@ export class RouteWorker {
         : await Promise.all(sends.map((send) => this.#sendOne(send, passage))));
     this.record.sent(mark);
     trace?.end(this.#outcomeOf(fates));
-    if (fates.every((fate) => fate === 'confirmed')) this.record.delivered(mark);
+    if (fates.every((fate) => fate === 'confirmed')) {
+      const now = performance.now();
+      this.record.delivered(mark, now);
+      this.window?.delivered(this.route.config.name, now - mark.since, now);
+    }
     if (fates.includes('abandoned')) return 'abandoned';
     return fates.includes('expired') ? 'expired' : 'sent';
   }

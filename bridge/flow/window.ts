@@ -18,16 +18,23 @@ const INTERVAL = 1_000;
 export class Window {
   #size: number;
   #bytes = 0;
-  /** Of the interval at hand: when it began, what was settled in it, and the least that one of these took. */
+  /** Milliseconds that the source takes to answer a grant. */
+  #reach = 0;
+  /** Of the interval at hand: when it began, what was delivered in it, and the least that this took for each route. */
   #since = 0;
-  #settled = 0;
-  #shortest = Number.POSITIVE_INFINITY;
-  #shortestBefore = Number.POSITIVE_INFINITY;
+  #delivered = 0;
+  #shortest = new Map<string, number>();
+  #shortestBefore: ReadonlyMap<string, number> = new Map();
   #underWay = 0;
 
   /** `limit`: the most, whatever their size. */
   constructor(readonly limit: number) {
     this.#size = Math.min(limit, AT_FIRST);
+  }
+
+  /** A source that takes so many milliseconds to answer a grant: what is granted meanwhile is under way, too. */
+  reach(milliseconds: number): void {
+    this.#reach = milliseconds;
   }
 
   /** A message of this size has come. */
@@ -36,18 +43,25 @@ export class Window {
     this.#size = Math.min(this.limit, this.#size + 1, ENOUGH + this.#underWay);
   }
 
-  /** One that came at `since` is done with at `now`: milliseconds on the monotonic clock. */
-  settled(since: number, now: number): void {
-    this.#settled++;
-    this.#shortest = Math.min(this.#shortest, now - since);
+  /** Every destination of the route has one; its sending took so many milliseconds, and ended at `now` on the monotonic clock. */
+  delivered(route: string, took: number, now: number): void {
+    this.#delivered++;
+    if (took < (this.#shortest.get(route) ?? Number.POSITIVE_INFINITY)) this.#shortest.set(route, took);
     const elapsed = now - this.#since;
     if (elapsed < INTERVAL) return;
-    const shortest = Math.min(this.#shortest, this.#shortestBefore);
-    this.#underWay = Math.round((2 * shortest * this.#settled) / elapsed);
+    this.#underWay = Math.round((2 * (this.#reach + this.#farthest()) * this.#delivered) / elapsed);
     this.#since = now;
-    this.#settled = 0;
+    this.#delivered = 0;
     this.#shortestBefore = this.#shortest;
-    this.#shortest = Number.POSITIVE_INFINITY;
+    this.#shortest = new Map();
+  }
+
+  /** The way of the route with the longest one. */
+  #farthest(): number {
+    let farthest = 0;
+    for (const [route, took] of this.#shortest)
+      farthest = Math.max(farthest, Math.min(took, this.#shortestBefore.get(route) ?? took));
+    return farthest;
   }
 
   get size(): number {

@@ -25,7 +25,7 @@ export async function startFlow(
     endpoints: Array.from({ length: count }, (_, index) => endpoint(`lane-${index}`)),
     connect: broker.connect,
     window: 100,
-    fullLane: 1,
+    fullLane: 10,
     retry: { initial: 2, max: 10, attempts: rules[0]?.retry.attempts ?? 1 },
     atMostOnce: rules[0]?.delivery === 'at-most-once',
     hold: () => flow.clientIdConflict('mqtt'),

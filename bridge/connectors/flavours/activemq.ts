@@ -55,8 +55,6 @@ export const activemq: Flavour = {
     // A bare name is always a queue there; the prefix decides, the capability is ignored.
     to: (address) => `${address.temporary ? 'temp-' : ''}${address.kind}://${safeName(address, UNSAFE)}`,
     topicProperties,
-    // The journal is synced for each message of a connection (6.1.8).
-    laneLoad: 1,
     source: (pattern) => ({
       address: `${pattern.kind}://${renderPattern(pattern, { one: '*', rest: '>' })}`,
       capabilities: [pattern.kind],

@@ -78,7 +78,7 @@ export interface AmqpFlavour {
   readonly topicProperties: TopicProperties;
   readonly duplicateProperties?: DuplicateProperties;
   /** See `laneLoadOf`. */
-  readonly laneLoad: number;
+  readonly laneLoad?: number;
   /** Where a setting of the broker decides whether clients of other protocols can read what comes over AMQP. */
   readonly encodedBodies?: EncodedBodies;
   /** Source terminus for a subscription: address in the broker's own wildcard dialect, and its capabilities. */
@@ -140,15 +140,11 @@ export function flavourOf(type: BrokerType): Flavour {
   return FLAVOURS[type];
 }
 
-/** Each publish is answered on its own. */
-const MQTT_LANE_LOAD = 1;
-
 /**
- * Messages on their way that keep one connection to such a broker busy: only with more of them a second one brings something. One where
- * the broker brings each message to its disk alone.
+ * Messages on their way that keep one connection to such a broker busy: only with more of them a second one brings something. Undefined
+ * where each message goes alone: over MQTT, whose QoS 0 has no answer either, and where the broker brings each to its disk by itself.
  */
-export function laneLoadOf(type: BrokerType, protocol: Protocol): number {
+export function laneLoadOf(type: BrokerType, protocol: Protocol): number | undefined {
   const { amqp, stomp } = flavourOf(type);
-  const load = { mqtt: MQTT_LANE_LOAD, amqp: amqp?.laneLoad, stomp: stomp?.laneLoad };
-  return load[protocol] ?? MQTT_LANE_LOAD;
+  return { mqtt: undefined, amqp: amqp?.laneLoad, stomp: stomp?.laneLoad }[protocol];
 }

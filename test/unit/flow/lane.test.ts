@@ -179,6 +179,83 @@ describe('a lane', () => {
   });
 });
 
+describe('what a lane tells of itself', () => {
+  const state = (lane: Lane) => ({ load: lane.load, holds: lane.holds(KEY), isFlowing: lane.isFlowing });
+  const HOLDS = { load: 1, holds: true };
+  const FREE = { load: 0, holds: false, isFlowing: true };
+
+  it('holds a key from the sending until the confirm', async () => {
+    const lane = newLane();
+    const sink = new ScriptedSink();
+    lane.open(sink);
+    const sent = [lane.send(message('a'), KEY), lane.send(message('b'), KEY)];
+    sink.answer('a');
+    await sent[0];
+    expect(state(lane)).toEqual({ ...HOLDS, isFlowing: true });
+    sink.answer('b');
+    await sent[1];
+    expect(state(lane)).toEqual(FREE);
+  });
+
+  it('holds it no longer when the message is refused, or was too late', async () => {
+    const lane = newLane();
+    const sink = new ScriptedSink();
+    lane.open(sink);
+    const refused = lane.send(message('a'), KEY);
+    sink.fail('a', 'message-refused');
+    await expect(refused).rejects.toMatchObject({ code: 'message-refused' });
+    expect(state(lane)).toEqual(FREE);
+    await expect(lane.send(message('b'), KEY, { expires: 0 })).rejects.toMatchObject({ code: 'expired' });
+    expect(state(lane)).toEqual(FREE);
+  });
+
+  it('holds it, and does not flow, while a message has to be sent again', async () => {
+    const lane = newLane();
+    const first = new ScriptedSink();
+    lane.open(first);
+    const sent = lane.send(message('a'), KEY);
+    lane.lose();
+    expect(state(lane)).toEqual({ ...HOLDS, isFlowing: false });
+    first.failAll('connection-lost');
+    const second = new ScriptedSink();
+    lane.open(second);
+    expect(state(lane)).toEqual({ ...HOLDS, isFlowing: false });
+    await eventually(() => second.texts.length === 1);
+    second.answer('a');
+    await sent;
+    expect(state(lane)).toEqual(FREE);
+  });
+
+  it('does not flow while messages go one at a time', async () => {
+    const lane = newLane();
+    const sink = new ScriptedSink();
+    lane.open(sink);
+    const sent = lane.send(message('a'), KEY);
+    sink.fail('a', 'batch-refused');
+    await eventually(() => sink.texts.length === 2);
+    expect(state(lane)).toEqual({ ...HOLDS, isFlowing: false });
+    sink.answer('a');
+    await sent;
+  });
+
+  it('holds nothing after it is closed and its sink has answered', async () => {
+    const lane = newLane();
+    const sink = new ScriptedSink();
+    const waiting = lane.send(message('waiting'), KEY);
+    lane.close();
+    await expect(waiting).rejects.toMatchObject({ code: 'connection-lost' });
+    expect(lane.holds(KEY)).toBe(false);
+
+    const other = newLane();
+    other.open(sink);
+    const handed = other.send(message('handed over'), KEY);
+    other.close();
+    sink.failAll('connection-lost');
+    await expect(handed).rejects.toMatchObject({ code: 'connection-lost' });
+    expect(state(other)).toMatchObject({ load: 0, holds: false });
+  });
+});
+
 /** A sink whose answers the test gives, by body. */
 class ScriptedSink implements Sink {
   readonly texts: string[] = [];

@@ -38,26 +38,50 @@ describe('the window of a flow', () => {
     },
   );
 
+  it('has room for what a far source has been granted and not sent yet', () => {
+    const window = new Window(1_000);
+    window.reach(99);
+    busy(window, { way: 1, rate: 1_000, seconds: 2 });
+    expect(window.size).toBe(456);
+  });
+
   it('goes by the shortest way of the last seconds: what waits inside needs no room', () => {
     const window = new Window(1_000);
     busy(window, { way: 200, rate: 1_000, seconds: 2 });
     expect(window.size).toBe(656);
-    window.settled(3_000, 3_010);
+    window.delivered('route', 10, 3_010);
     busy(window, { way: 200, rate: 1_000, seconds: 1, from: 3_010 });
     expect(window.size).toBeLessThan(300);
   });
 
+  it('goes by the route with the longest way: near destinations do not starve far ones', () => {
+    const window = new Window(1_000);
+    for (let n = 1; n <= 2_000; n++) {
+      window.delivered('near', 1, n);
+      window.delivered('far', 50, n);
+    }
+    for (let n = 0; n < 1_000; n++) window.came(100);
+    expect(window.size).toBe(456);
+  });
+
   it('is never less than one message, and never more than the limit or 32 MiB of the largest of late', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 10_000 }), fc.array(fc.nat(300 * MIB)), (limit, sizes) => {
-        const window = new Window(limit);
-        for (const bytes of sizes) {
-          window.came(bytes);
-          expect(window.size).toBeGreaterThanOrEqual(1);
-          expect(window.size).toBeLessThanOrEqual(limit);
-          expect(window.size === 1 || window.size * bytes <= 32 * MIB).toBe(true);
-        }
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 10_000 }),
+        fc.array(fc.tuple(fc.nat(300 * MIB), fc.nat(5_000), fc.nat(3_000))),
+        (limit, steps) => {
+          const window = new Window(limit);
+          let now = 0;
+          for (const [bytes, took, later] of steps) {
+            now += later;
+            window.came(bytes);
+            window.delivered('route', took, now);
+            expect(window.size).toBeGreaterThanOrEqual(1);
+            expect(window.size).toBeLessThanOrEqual(limit);
+            expect(window.size === 1 || window.size * bytes <= 32 * MIB).toBe(true);
+          }
+        },
+      ),
     );
   });
 });
@@ -69,8 +93,7 @@ function busy(
 ): void {
   for (let n = 1; n <= rate * seconds; n++) {
     window.came(100);
-    const now = from + (n * 1_000) / rate;
-    window.settled(now - way, now);
+    window.delivered('route', way, from + (n * 1_000) / rate);
   }
   for (let n = 0; n < 1_000; n++) window.came(100);
 }
