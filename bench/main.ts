@@ -73,7 +73,7 @@ const HEAP = 1_024;
 const WARM_UP = 5_000;
 /** Messages a second at which latency is measured, and for how many seconds. */
 const RATES = [400, 1_000] as const;
-const SECONDS = 10;
+const SECONDS = 5;
 
 const OWN_CLASSIC: OwnPath = {
   name: "the broker's own path (virtual topic)",

@@ -70,6 +70,7 @@ export class Supervisor {
   /** How often it came up. */
   #lives = 0;
   #replacing = false;
+  #renewing = false;
   /** Milliseconds on the monotonic clock. */
   #told = 0;
 
@@ -109,6 +110,13 @@ export class Supervisor {
     void this.#connection?.close();
   }
 
+  /** As `replace`, of a connection that is still good: the next one follows at once, and nobody is told unless it does not come up. */
+  renew(): void {
+    if (this.#connection === undefined) return;
+    this.#renewing = true;
+    void this.#connection.close();
+  }
+
   status(): ConnectionStatus {
     const { name, endpoint } = this.#options;
     return {
@@ -130,16 +138,18 @@ export class Supervisor {
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
-      this.#enter('connecting');
+      if (!this.#renewing) this.#enter('connecting');
       const reason = await this.#liveOnce();
       if (signal.aborted) return;
+      if (reason === 'renewed') continue;
+      this.#renewing = false;
       this.#fail(reason);
       await delay(this.#wait(reason), undefined, { signal }).catch(() => undefined);
     }
   }
 
   /** One connection from its first byte to its end; resolves with the reason of the end. */
-  async #liveOnce(): Promise<BridgeError> {
+  async #liveOnce(): Promise<BridgeError | 'renewed'> {
     const { connect, onUp, onDown } = this.#options;
     // Not past a stop: what it waits for may be stopped later.
     const held = await Promise.race([this.#options.hold?.(), this.#aborted]);
@@ -169,11 +179,13 @@ export class Supervisor {
       reason = asBridgeError(error, 'connection-failed');
     }
     if (upSince === undefined) this.#turn++;
+    const isRenewed = this.#renewing && upSince !== undefined;
     this.#judgeLife(upSince);
     this.#replacing = false;
     this.#connection = undefined;
     onDown(reason);
     await connection.close();
+    if (isRenewed) return 'renewed';
     return this.#isSuspicious ? this.#suspect(reason) : reason;
   }
 
@@ -229,6 +241,10 @@ export class Supervisor {
   }
 
   #succeed({ peer, notes = [] }: Connection): void {
+    if (this.#renewing) {
+      this.#renewing = false;
+      return;
+    }
     this.#lives++;
     this.#enter('up');
     this.#tried();

@@ -30,6 +30,9 @@ import { Window } from './window.js';
 
 export type { FlowRoute } from './route-worker.js';
 
+/** Messages that a broker may send ahead where connections are renewed: it looks through them at each commit, too. */
+const SENT_AHEAD = 200;
+
 /** Milliseconds without a message, and with room for one, after which nothing waits any more in a session on its broker. */
 const IDLE = 5_000;
 
@@ -103,7 +106,9 @@ export class Flow {
     const worker = (route: FlowRoute) => new RouteWorker(route, options.log, options.tails, this.#window);
     this.#workers = [worker(first), ...rest.map(worker)];
     this.#atMostOnce = first.config.delivery === 'at-most-once';
-    this.#spec = sourceSpecOf(this.#workers, limit);
+    // What a renewed connection was sent ahead is sent again.
+    const ahead = options.transactions === undefined ? limit : Math.min(limit, SENT_AHEAD);
+    this.#spec = sourceSpecOf(this.#workers, ahead);
     this.#view = viewOf(first.config.from, options.endpoint.brokerType);
     this.#table = new RouteTable(
       first.config.from.kind,
@@ -258,7 +263,7 @@ export class Flow {
     if (this.#stopping || !this.#granted || open === undefined) return;
     // What is accepted before it is sent should not wait here for a destination that is down.
     if (this.#atMostOnce && !this.#lanesAreOpen()) return;
-    if (this.#transactions?.isChangingBack === true) return;
+    if (this.#transactions?.isChangingBack === true || this.#transactions?.isWornOut === true) return;
     const missing = this.#window.size - this.#outstanding - open.credit;
     if (missing <= 0) return;
     open.credit += missing;
@@ -292,7 +297,7 @@ export class Flow {
       this.#outstanding--;
       way?.end();
       if (safe && !this.#atMostOnce) accept();
-      if (this.#outstanding === 0) this.#drained?.();
+      if (this.#outstanding === 0) this.#pause();
       this.#grantSoon();
     };
     this.#deliver(message, delivery.redelivered, way?.begin).then(finish, (cause: unknown) => {
@@ -301,6 +306,17 @@ export class Flow {
       finish(false);
     });
     this.#grantSoon();
+  }
+
+  /** Nothing is on its way. */
+  #pause(): void {
+    this.#drained?.();
+    const open = this.#open;
+    if (open === undefined || this.#stopping || this.#transactions?.isWorn !== true) return;
+    this.#open = undefined;
+    // What it has been sent and has not handed over comes again over the next one.
+    void open.source.stop();
+    this.#supervisor.renew();
   }
 
   /** Once for all that happens in this turn, and not from inside a source that is handing over. */

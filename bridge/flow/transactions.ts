@@ -2,6 +2,14 @@ import type { Delivery, Sink, Transaction } from '../connectors/connector.js';
 import { asBridgeError, type BridgeError } from '../errors.js';
 import type { Begin } from './route-worker.js';
 
+/**
+ * Acknowledgements in transactions after which a connection is worn. Classic keeps them all for as long as their subscription lives and looks
+ * through them at each commit (StompSubscription.onStompCommit of 6.1.8): it gets ever slower, and ends without memory.
+ */
+const WORN = 1_000;
+/** After which it is not even used until nothing happens to be on its way. */
+const WORN_OUT = 2_000;
+
 /** How one delivery goes. */
 export interface Way {
   readonly begin: Begin;
@@ -25,6 +33,8 @@ export class Transactions {
   /** Messages that are still to come and to take the long way, and those that are on it. */
   #toLanes = 0;
   #onLanes = 0;
+  /** Over the connection at hand. */
+  #acknowledged = 0;
 
   /** @param replaceConnection called when the broker does not answer: only the end of the connection undoes what is in doubt */
   constructor(replaceConnection: () => void) {
@@ -34,6 +44,7 @@ export class Transactions {
   /** The sink of a fresh connection. */
   open(sink: Sink): void {
     this.#sink = sink;
+    this.#acknowledged = 0;
   }
 
   lose(): void {
@@ -43,6 +54,16 @@ export class Transactions {
   /** True while no more should be taken from the source: the short way opens when the long one is empty. */
   get isChangingBack(): boolean {
     return this.#onLanes > 0 && this.#toLanes === 0;
+  }
+
+  /** True when the connection should be renewed as soon as nothing is on its way. */
+  get isWorn(): boolean {
+    return this.#sink !== undefined && this.#acknowledged >= WORN;
+  }
+
+  /** True while nothing more should be taken from the source, so that it can be renewed. */
+  get isWornOut(): boolean {
+    return this.#acknowledged >= WORN_OUT;
   }
 
   wayOf(delivery: Delivery): Way {
@@ -85,6 +106,7 @@ export class Transactions {
     this.#open++;
     try {
       await transaction.commit();
+      this.#acknowledged++;
     } catch (cause) {
       const error = asBridgeError(cause, 'connection-lost');
       if (error.code === 'send-timeout') this.#replaceConnection();

@@ -98,6 +98,23 @@ routes:
     },
   );
 
+  it('relieves the broker of the acknowledgements that it remembers, and nothing comes twice or out of order for that', async () => {
+    const id = uniqueName('test.once');
+    const count = 5 * 2_000;
+    await fill(id, count);
+    const taken = proxy.taken;
+    bridge = await startBridgeOn(mapping(id, `{ queue: ${id}.out }`), broker);
+    const account = await accountFor(broker, `${id}.out`, { rooms: ROOMS, count });
+    expect({ ...account, arrived: account.arrived.size }).toEqual({
+      arrived: count,
+      duplicates: 0,
+      reordered: 0,
+    });
+    // One for the source, as many for the lanes, and a new one for each 2,000.
+    expect(proxy.taken - taken).toBeGreaterThanOrEqual(1 + 4 + 4);
+    expect(source()).toMatchObject({ state: 'up', reconnects: 0 });
+  });
+
   it('keeps as dead letters what the broker refuses, and sends the rest once and in order', async () => {
     const id = uniqueName('test.once');
     const isRefused = (n: number) => n % 1_000 === 500;

@@ -59,6 +59,30 @@ describe('a supervisor', () => {
     expect(supervisor.status().reason).toBeUndefined();
   });
 
+  it('renews a good connection at once, without a word in health', async () => {
+    const broker = new MemoryBroker();
+    const { supervisor, events } = supervise(broker);
+    await eventually(() => supervisor.status().state === 'up');
+    const { since } = supervisor.status();
+    supervisor.renew();
+    await eventually(() => events.length === 3);
+    expect(events).toEqual(['up', 'connection-lost', 'up']);
+    expect(supervisor.status()).toMatchObject({ state: 'up', since, reconnects: 0 });
+  });
+
+  it('says so when the next connection does not come up', async () => {
+    const broker = new MemoryBroker();
+    const { supervisor } = supervise(broker);
+    await eventually(() => supervisor.status().state === 'up');
+    broker.down = true;
+    supervisor.renew();
+    await eventually(() => supervisor.status().state === 'waiting');
+    expect(supervisor.status().reason).toMatchObject({ code: 'connection-failed' });
+    broker.down = false;
+    await eventually(() => supervisor.status().state === 'up');
+    expect(supervisor.status().reconnects).toBe(1);
+  });
+
   it('counts how often it came up again, and no failed attempt', async () => {
     const broker = new MemoryBroker();
     const { supervisor } = supervise(broker);
