@@ -9,7 +9,8 @@ interface Place {
 
 /**
  * Can a message of the route be accepted and sent in one transaction, so that it never comes twice? When everything happens on one broker
- * over STOMP, and that broker takes acknowledgements into transactions. Not for routes that share a `connection`.
+ * over STOMP, and that broker takes acknowledgements into transactions. Not for routes that share a `connection`, and not for a topic that is read
+ * without a durable subscription: the connection is renewed now and then, and nothing would keep its messages meanwhile.
  *
  * @param destinations where the route sends to, its dead letters included
  */
@@ -24,6 +25,7 @@ export function isOneTransaction(
     canDoIt &&
     delivery === 'at-least-once' &&
     from.connection === undefined &&
+    (from.kind === 'queue' || from.durable !== undefined) &&
     [from, ...destinations].every(({ broker, via }) => broker === from.broker && via === 'stomp')
   );
 }

@@ -112,7 +112,7 @@ export class Supervisor {
 
   /** As `replace`, of a connection that is still good: the next one follows at once, and nobody is told unless it does not come up. */
   renew(): void {
-    if (this.#connection === undefined) return;
+    if (this.#connection === undefined || this.#replacing) return;
     this.#renewing = true;
     void this.#connection.close();
   }

@@ -97,6 +97,8 @@ export class Flow {
   #stopped: Promise<void> | undefined;
   #drained: (() => void) | undefined;
   #toldOfUnmatched = false;
+  /** Deliveries that the broker calls repeated at most because a connection was renewed: nobody has seen them before. */
+  #sentAheadBefore = 0;
 
   constructor(options: FlowOptions) {
     this.#options = options;
@@ -300,7 +302,9 @@ export class Flow {
       if (this.#outstanding === 0) this.#pause();
       this.#grantSoon();
     };
-    this.#deliver(message, delivery.redelivered, way?.begin).then(finish, (cause: unknown) => {
+    const isRepeated = delivery.redelivered && this.#sentAheadBefore === 0;
+    this.#sentAheadBefore = Math.max(0, this.#sentAheadBefore - 1);
+    this.#deliver(message, isRepeated, way?.begin).then(finish, (cause: unknown) => {
       const { message } = asBridgeError(cause, 'mapping-failed');
       this.#options.log.error('delivery failed, it stays with its broker', { reason: message });
       finish(false);
@@ -314,7 +318,8 @@ export class Flow {
     const open = this.#open;
     if (open === undefined || this.#stopping || this.#transactions?.isWorn !== true) return;
     this.#open = undefined;
-    // What it has been sent and has not handed over comes again over the next one.
+    // What it has been sent and has not handed over comes again over the next one; Classic sends ahead twice as many within transactions.
+    this.#sentAheadBefore = 2 * SENT_AHEAD;
     void open.source.stop();
     this.#supervisor.renew();
   }

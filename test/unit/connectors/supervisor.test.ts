@@ -68,6 +68,18 @@ describe('a supervisor', () => {
     await eventually(() => events.length === 3);
     expect(events).toEqual(['up', 'connection-lost', 'up']);
     expect(supervisor.status()).toMatchObject({ state: 'up', since, reconnects: 0 });
+    broker.dropConnections();
+    await eventually(() => events.length === 5);
+    expect(supervisor.status()).toMatchObject({ state: 'up', reconnects: 1 });
+  });
+
+  it('can be stopped while it renews', async () => {
+    const broker = new MemoryBroker();
+    const { supervisor } = supervise(broker);
+    await eventually(() => supervisor.status().state === 'up');
+    supervisor.renew();
+    await supervisor.stop();
+    expect(supervisor.status().state).toBe('stopped');
   });
 
   it('says so when the next connection does not come up', async () => {

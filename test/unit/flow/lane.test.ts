@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Sink } from '../../../bridge/connectors/connector.js';
 import { BridgeError, type ErrorCode } from '../../../bridge/errors.js';
 import { Lane } from '../../../bridge/flow/lane.js';
@@ -224,6 +224,25 @@ describe('what a lane tells of itself', () => {
     second.answer('a');
     await sent;
     expect(state(lane)).toEqual(FREE);
+  });
+
+  it('does not flow while no confirm has come for a second', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    try {
+      const lane = newLane();
+      const sink = new ScriptedSink();
+      lane.open(sink);
+      const sent = lane.send(message('a'), KEY);
+      vi.advanceTimersByTime(999);
+      expect(lane.isFlowing).toBe(true);
+      vi.advanceTimersByTime(1);
+      expect(lane.isFlowing).toBe(false);
+      sink.answer('a');
+      await sent;
+      expect(lane.isFlowing).toBe(true);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('does not flow while messages go one at a time', async () => {
