@@ -70,33 +70,33 @@ describe('mappings for ActiveMQ Classic', () => {
 
   it('virtual-topics.yaml: two bridges share the work, and nothing is lost while none runs', async () => {
     const env = brokerEnvironment(classic);
-    const both = [
-      await start('virtual-topics.yaml', { ...env, BRIDGE_ID: 'one' }),
-      await start('virtual-topics.yaml', { ...env, BRIDGE_ID: 'two' }),
-    ];
+    const startBoth = () =>
+      Promise.all(['one', 'two'].map((id) => start('virtual-topics.yaml', { ...env, BRIDGE_ID: id })));
+    const endBoth = () => Promise.all(bridges.splice(0).map((bridge) => bridge.end()));
+    await startBoth();
+    await endBoth();
+
     const device = await join(classic);
     const got = await read(classic, 'queue', 'telemetry');
-    const say = (value: number) =>
-      device.publish(`VirtualTopic/telemetry/d${value % 7}`, JSON.stringify({ value }));
-    const settled = () => both.map((bridge) => bridge.status().routes[0]);
-    const shares = () => settled().map((route) => route?.delivered ?? 0);
-    let said = 0;
-    // Classic gives to the second bridge what the first has no room for.
-    for (let round = 0; round < 20 && Math.min(...shares()) === 0; round++) {
-      await Promise.all(Array.from({ length: 200 }, () => say(said++)));
-      await eventually(() => got.length >= said);
-      // The broker's answer to a bridge may be later than the last message to its reader.
-      await eventually(() => settled().every((route) => route?.inFlight === 0));
-    }
-    expect(Math.min(...shares())).toBeGreaterThan(0);
-    const values = got.map(({ properties }) => properties.get('value'));
-    expect(values.map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: said }, (_, n) => n));
-    expect(shares().reduce((sum, share) => sum + share)).toBe(said);
-
-    await Promise.all(bridges.splice(0).map((bridge) => bridge.end()));
-    await say(said);
-    await start('virtual-topics.yaml', env);
-    await eventually(() => got.length === said + 1);
+    // More than one of them moves before the other is there, too: Classic gives the second what the first has no room for.
+    const values = Array.from({ length: 4_000 }, (_, value) => value);
+    await Promise.all(
+      values.map((value) =>
+        device.publish(`VirtualTopic/telemetry/d${value % 7}`, JSON.stringify({ value })),
+      ),
+    );
+    expect(got).toEqual([]);
+    const both = await startBoth();
+    await eventually(() => got.length >= values.length);
+    // The broker's answer to a bridge may be later than the last message to its reader.
+    const routes = () => both.map((bridge) => bridge.status().routes[0]);
+    await eventually(() => routes().every((route) => route?.inFlight === 0));
+    const shares = routes().map((route) => route?.delivered ?? 0);
+    expect(Math.min(...shares)).toBeGreaterThan(0);
+    expect(shares.reduce((sum, share) => sum + share)).toBe(values.length);
+    expect(got.map(({ properties }) => Number(properties.get('value'))).sort((a, b) => a - b)).toEqual(
+      values,
+    );
   });
 
   it('iot-commands.yaml: a Java program commands a device and gets its answer; devices report', async () => {
@@ -245,6 +245,8 @@ describe('mosquitto-to-activemq.yaml', () => {
       properties: { room: ['string', 'lobby'] },
     });
     expect(String(await heard.first)).toBe('the kitchen is open');
+    // It was said in the room, too, so it goes to the archive: before the bridge ends, or the next test finds it there.
+    await eventually(() => archive.length === 2);
   });
 
   it('keeps what is said in Mosquitto while the bridge is away', async () => {
