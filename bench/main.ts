@@ -25,8 +25,8 @@ const BROKERS = ['classic', 'artemis', 'classic-nagle'];
  * message is counted and each room's order checked. Prints tables and a line of JSON; a run of all parts and peers also writes
  * bench/results.json and pictures in bench/charts.
  *
- * `--rounds N`, `--messages N` (five times as many wait in a backlog), `--parts drain,live,latency,to-mqtt`, `--only classic,artemis,classic-nagle`: the last is Classic with the
- * sockets that it has as it comes; `--peers activemq-bridge,Camel`: only programs with one of these in their names. `--quick`: one round of
+ * `--rounds N`, `--messages N` (five times as many wait in a backlog), `--parts drain,live,latency,to-mqtt`,
+ * `--only classic,artemis,classic-nagle`: the last is Classic with the sockets that it has as it comes; `--peers activemq-bridge,Camel`: only programs with one of these in their names. `--quick`: one round of
  * this bridge and the naive script. `--guard`: only what tells whether this bridge is as much faster than the naive script as it should be;
  * ends with 1 when it is not.
  */

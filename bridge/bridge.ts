@@ -4,7 +4,7 @@ import type { Config, RouteConfig } from './config/config.js';
 import { deadLetterPlace } from './config/dead-letter-place.js';
 import { isOneTransaction } from './config/one-transaction.js';
 import type { MqttSubscription, Protocol } from './connectors/connector.js';
-import { laneLoadOf } from './connectors/flavours/flavour.js';
+import { fullLaneOf } from './connectors/flavours/flavour.js';
 import { echoPathsOf } from './echo-paths.js';
 import { CONNECT, endpointOf } from './endpoints.js';
 import { BridgeError } from './errors.js';
@@ -198,7 +198,7 @@ function createFlow(name: string, routes: SessionRoutes, context: SessionContext
       ),
       connect: CONNECT[via],
       window: LANE_WINDOW,
-      fullLane: laneLoadOf(target.type, via),
+      fullLane: fullLaneOf(target.type, via),
       retry: routes[0].config.retry,
       atMostOnce: routes[0].config.delivery === 'at-most-once',
       hold: () => flow.clientIdConflict(via),

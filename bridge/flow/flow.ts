@@ -299,7 +299,7 @@ export class Flow {
       this.#outstanding--;
       way?.end();
       if (safe && !this.#atMostOnce) accept();
-      if (this.#outstanding === 0) this.#pause();
+      if (this.#outstanding === 0) this.#emptied();
       this.#grantSoon();
     };
     const isRepeated = delivery.redelivered && this.#sentAheadBefore === 0;
@@ -312,8 +312,8 @@ export class Flow {
     this.#grantSoon();
   }
 
-  /** Nothing is on its way. */
-  #pause(): void {
+  /** Nothing is on its way any more. */
+  #emptied(): void {
     this.#drained?.();
     const open = this.#open;
     if (open === undefined || this.#stopping || this.#transactions?.isWorn !== true) return;

@@ -22,7 +22,7 @@ export interface LanesOptions {
   readonly connect: Connect;
   /** Sends a lane may have without an answer. */
   readonly window: number;
-  /** Messages that fill a lane; undefined where each order key always has the same one. See `laneLoadOf`. */
+  /** Messages that fill a lane; undefined where each order key always has the same one. See `fullLaneOf`. */
   readonly fullLane: number | undefined;
   readonly retry: LaneOptions['retry'];
   readonly atMostOnce: boolean;

@@ -1,13 +1,13 @@
 import type { Lane } from './lane.js';
 
 type Candidate = Pick<Lane, 'holds' | 'load' | 'isOpen' | 'isFlowing'>;
-type Lanes<One> = readonly [One, ...One[]];
+type AtLeastOne<One> = readonly [One, ...One[]];
 
 /** With fewer messages on their way each is best on a lane of its own: it then waits for no other. */
 const FEW = 32;
 
 /** Always the same lane for the same order key. */
-export function fixedLane<One>(lanes: Lanes<One>, orderKey: string): One {
+export function fixedLane<One>(lanes: AtLeastOne<One>, orderKey: string): One {
   return lanes[hash(orderKey) % lanes.length] ?? lanes[0];
 }
 
@@ -17,7 +17,11 @@ export function fixedLane<One>(lanes: Lanes<One>, orderKey: string): One {
  * nowhere gets no other keys, or one full queue would hold up every room. Only for lanes whose confirm is the broker's proof: what is
  * merely written may still be overtaken.
  */
-export function fillingLane<One extends Candidate>(lanes: Lanes<One>, orderKey: string, full: number): One {
+export function fillingLane<One extends Candidate>(
+  lanes: AtLeastOne<One>,
+  orderKey: string,
+  full: number,
+): One {
   let load = 0;
   let [idlest] = lanes;
   let filling: One | undefined;

@@ -89,7 +89,7 @@ export const activemq: Flavour = {
       Object.keys(headers).some((name) => name.startsWith('JMS_AMQP_')) ? undefined : headers.ack,
     plainName: (destination) => destination.replace(/^\/(?:(?:remote-)?temp-)?(?:queue|topic)\//, ''),
     openTransactions: 2,
-    laneLoad: 400,
+    fullLane: 400,
     acknowledgesInTransactions: true,
     // Seen with 6.1.8: 1,001 headers and 10,241 bytes were taken. All together may be as large as a frame.
     limits: { headers: 1_000, lineBytes: 10_240, bytes: 10_240_000 },

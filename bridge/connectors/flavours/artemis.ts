@@ -41,7 +41,7 @@ export const artemis: Flavour = {
     to: (address) => safeName(address, UNSAFE),
     topicProperties,
     duplicateProperties,
-    laneLoad: 400,
+    fullLane: 400,
     source: (pattern) => ({
       address: renderPattern(pattern, { one: '*', rest: '#' }),
       capabilities: [pattern.kind],
@@ -69,7 +69,7 @@ export const artemis: Flavour = {
     plainName: (destination) => destination.replace(/^(?:queue|topic):\/\//, ''),
     // With two, consumers were seen to get whole transactions in the wrong order (2.40.0).
     openTransactions: 1,
-    laneLoad: 400,
+    fullLane: 400,
     // It warns that it does not support that, and acknowledges at once (AMQ222112).
     acknowledgesInTransactions: false,
     // They must fit into one record of the journal, 501,760 bytes as it comes, as UTF-16 and with up to 102,400 characters of the

@@ -77,8 +77,8 @@ export interface AmqpFlavour {
   readonly to: (address: Address) => string;
   readonly topicProperties: TopicProperties;
   readonly duplicateProperties?: DuplicateProperties;
-  /** See `laneLoadOf`. */
-  readonly laneLoad?: number;
+  /** See `fullLaneOf`. */
+  readonly fullLane?: number;
   /** Where a setting of the broker decides whether clients of other protocols can read what comes over AMQP. */
   readonly encodedBodies?: EncodedBodies;
   /** Source terminus for a subscription: address in the broker's own wildcard dialect, and its capabilities. */
@@ -114,8 +114,8 @@ export interface StompFlavour {
    * syncs the last; one where commits are not worked off in their order.
    */
   readonly openTransactions: number;
-  /** See `laneLoadOf`. */
-  readonly laneLoad: number;
+  /** See `fullLaneOf`. */
+  readonly fullLane: number;
   /** True where an ACK may be part of a transaction, so that what was taken and what is sent for it change places at once. */
   readonly acknowledgesInTransactions: boolean;
   /** The most that the headers of a SEND may be; over more the broker ends the connection. */
@@ -141,10 +141,11 @@ export function flavourOf(type: BrokerType): Flavour {
 }
 
 /**
- * Messages on their way that keep one connection to such a broker busy: only with more of them a second one brings something. Undefined
+ * Messages on their way that keep one connection to such a broker busy: only with more of them a second one brings something (of 100, 200
+ * and 400 the last took the least CPU, bench/RESULTS.md). Undefined
  * where each message goes alone: over MQTT, whose QoS 0 has no answer either, and where the broker brings each to its disk by itself.
  */
-export function laneLoadOf(type: BrokerType, protocol: Protocol): number | undefined {
+export function fullLaneOf(type: BrokerType, protocol: Protocol): number | undefined {
   const { amqp, stomp } = flavourOf(type);
-  return { mqtt: undefined, amqp: amqp?.laneLoad, stomp: stomp?.laneLoad }[protocol];
+  return { mqtt: undefined, amqp: amqp?.fullLane, stomp: stomp?.fullLane }[protocol];
 }

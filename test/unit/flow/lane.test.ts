@@ -185,9 +185,7 @@ describe('what a lane tells of itself', () => {
   const FREE = { load: 0, holds: false, isFlowing: true };
 
   it('holds a key from the sending until the confirm', async () => {
-    const lane = newLane();
-    const sink = new ScriptedSink();
-    lane.open(sink);
+    const { lane, sink } = openLane();
     const sent = [lane.send(message('a'), KEY), lane.send(message('b'), KEY)];
     sink.answer('a');
     await sent[0];
@@ -198,9 +196,7 @@ describe('what a lane tells of itself', () => {
   });
 
   it('holds it no longer when the message is refused, or was too late', async () => {
-    const lane = newLane();
-    const sink = new ScriptedSink();
-    lane.open(sink);
+    const { lane, sink } = openLane();
     const refused = lane.send(message('a'), KEY);
     sink.fail('a', 'message-refused');
     await expect(refused).rejects.toMatchObject({ code: 'message-refused' });
@@ -210,9 +206,7 @@ describe('what a lane tells of itself', () => {
   });
 
   it('holds it, and does not flow, while a message has to be sent again', async () => {
-    const lane = newLane();
-    const first = new ScriptedSink();
-    lane.open(first);
+    const { lane, sink: first } = openLane();
     const sent = lane.send(message('a'), KEY);
     lane.lose();
     expect(state(lane)).toEqual({ ...HOLDS, isFlowing: false });
@@ -229,9 +223,7 @@ describe('what a lane tells of itself', () => {
   it('does not flow while no confirm has come for a second', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     try {
-      const lane = newLane();
-      const sink = new ScriptedSink();
-      lane.open(sink);
+      const { lane, sink } = openLane();
       const sent = lane.send(message('a'), KEY);
       vi.advanceTimersByTime(999);
       expect(lane.isFlowing).toBe(true);
@@ -246,9 +238,7 @@ describe('what a lane tells of itself', () => {
   });
 
   it('does not flow while messages go one at a time', async () => {
-    const lane = newLane();
-    const sink = new ScriptedSink();
-    lane.open(sink);
+    const { lane, sink } = openLane();
     const sent = lane.send(message('a'), KEY);
     sink.fail('a', 'batch-refused');
     await eventually(() => sink.texts.length === 2);
@@ -259,14 +249,12 @@ describe('what a lane tells of itself', () => {
 
   it('holds nothing after it is closed and its sink has answered', async () => {
     const lane = newLane();
-    const sink = new ScriptedSink();
     const waiting = lane.send(message('waiting'), KEY);
     lane.close();
     await expect(waiting).rejects.toMatchObject({ code: 'connection-lost' });
     expect(lane.holds(KEY)).toBe(false);
 
-    const other = newLane();
-    other.open(sink);
+    const { lane: other, sink } = openLane();
     const handed = other.send(message('handed over'), KEY);
     other.close();
     sink.failAll('connection-lost');
@@ -329,6 +317,13 @@ class HangingUpSink implements Sink {
       settle(hangsUp ? new BridgeError('connection-lost', 'it hung up') : undefined);
     if (hangsUp) this.hangUp();
   }
+}
+
+function openLane(): { lane: Lane; sink: ScriptedSink } {
+  const lane = newLane();
+  const sink = new ScriptedSink();
+  lane.open(sink);
+  return { lane, sink };
 }
 
 function newLane(replaceConnection: () => void = () => {}): Lane {
