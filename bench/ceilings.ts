@@ -1,5 +1,5 @@
 import { connectAmqp } from '../bridge/connectors/amqp/connect.js';
-import type { Connection } from '../bridge/connectors/connector.js';
+import type { Connection, Sink } from '../bridge/connectors/connector.js';
 import { connectMqtt } from '../bridge/connectors/mqtt/connect.js';
 import { connectStomp } from '../bridge/connectors/stomp/connect.js';
 import { endpointOf } from '../test/contract/brokers-under-test.js';
@@ -16,29 +16,8 @@ const forever = () => new AbortController().signal;
 
 /** Messages a second out of a durable MQTT session, each acknowledged as soon as it has come. */
 export async function sourceCeiling(broker: TestBroker, messages: number): Promise<number> {
-  const id = uniqueName('ceiling');
-  const job = { broker, id, topicFilter: `${id}/+/messages`, queue: '', folder: '' };
-  await prepareSession(job, `${id}-source`);
-  await publish(job, { messages, topic: (room) => topicOf(job, room) });
-  const endpoint = { ...endpointOf(broker, 'mqtt'), clientId: `${id}-source`, cleanSession: false };
-  const connection = await connectMqtt(endpoint, forever());
-  const levels = [{ literal: id }, 'one' as const, { literal: 'messages' }];
-  let count = 0;
-  let began = 0;
-  const seconds = await new Promise<number>((resolve, reject) => {
-    const opened = connection.source(
-      { kind: 'mqtt', subscriptions: [{ pattern: { kind: 'mqtt', levels }, qos: 1 }] },
-      (delivery) => {
-        if (count === 0) began = performance.now();
-        delivery.settle('accepted');
-        if (++count === messages) resolve((performance.now() - began) / 1_000);
-        else void opened.then((source) => source.grant(1));
-      },
-    );
-    opened.then((source) => source.grant(WINDOW), reject);
-  });
-  await connection.close();
-  return Math.round(messages / seconds);
+  const source = await openSource(broker, messages);
+  return rateOf(messages, source);
 }
 
 /** Persistent messages a second into one queue, over as many connections as the bridge has lanes. */
@@ -47,6 +26,71 @@ export async function sinkCeiling(
   via: 'stomp' | 'amqp',
   messages: number,
 ): Promise<number> {
+  const sink = await openSink(broker, via, messages);
+  return rateOf(messages, sink);
+}
+
+/**
+ * Both at the same time in one process, as a bridge has to: where processor and disk are shared, the limit is below either alone. What
+ * comes and what is sent have nothing to do with each other.
+ */
+export async function bothCeiling(
+  broker: TestBroker,
+  via: 'stomp' | 'amqp',
+  messages: number,
+): Promise<number> {
+  const source = await openSource(broker, messages);
+  const sink = await openSink(broker, via, messages);
+  return rateOf(messages, source, sink);
+}
+
+/** An end of a way, with connections open and everything in its place. */
+interface End {
+  /** Moves all messages. */
+  readonly run: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/** Messages a second until each end has moved them all. */
+async function rateOf(messages: number, ...ends: readonly End[]): Promise<number> {
+  const began = performance.now();
+  await Promise.all(ends.map(({ run }) => run()));
+  const seconds = (performance.now() - began) / 1_000;
+  await Promise.all(ends.map(({ close }) => close()));
+  return Math.round(messages / seconds);
+}
+
+async function openSource(broker: TestBroker, messages: number): Promise<End> {
+  const id = uniqueName('ceiling');
+  const job = { broker, id, topicFilter: `${id}/+/messages`, queue: '', folder: '' };
+  await prepareSession(job, `${id}-source`);
+  await publish(job, { messages, topic: (room) => topicOf(job, room) });
+  const endpoint = { ...endpointOf(broker, 'mqtt'), clientId: `${id}-source`, cleanSession: false };
+  const connection = await connectMqtt(endpoint, forever());
+  const levels = [{ literal: id }, 'one' as const, { literal: 'messages' }];
+  let count = 0;
+  let end: () => void = () => {};
+  const done = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const source = await connection.source(
+    { kind: 'mqtt', subscriptions: [{ pattern: { kind: 'mqtt', levels }, qos: 1 }] },
+    (delivery) => {
+      delivery.settle('accepted');
+      if (++count === messages) end();
+      else source.grant(1);
+    },
+  );
+  return {
+    run: () => {
+      source.grant(WINDOW);
+      return done;
+    },
+    close: () => connection.close(),
+  };
+}
+
+async function openSink(broker: TestBroker, via: 'stomp' | 'amqp', messages: number): Promise<End> {
   const name = uniqueName('ceiling');
   const connections: Connection[] = [];
   for (let lane = 0; lane < LANES; lane++) {
@@ -56,30 +100,32 @@ export async function sinkCeiling(
   const sinks = await Promise.all(
     connections.map((connection) => connection.sink({ sendTimeout: 60_000, window: WINDOW / LANES })),
   );
-  const began = performance.now();
-  await Promise.all(
-    sinks.map(async (sink, lane) => {
-      const own = Array.from(
-        { length: Math.ceil((messages - lane) / LANES) },
-        (_, index) => index * LANES + lane,
-      );
-      await Promise.all(
-        own.map((n) =>
-          sink.send({
-            to: { kind: 'queue', name },
-            body: JSON.stringify({ n }).padEnd(200, ' '),
-            properties: new Map([['room', `room-${n % ROOMS}`]]),
-            persistent: true,
-            id: `ID:${name}-${n}`,
-            timestamp: Date.now(),
-            qos: 1,
-            retain: false,
-          }),
-        ),
-      );
-    }),
-  );
-  const seconds = (performance.now() - began) / 1_000;
-  await Promise.all(connections.map((connection) => connection.close()));
-  return Math.round(messages / seconds);
+  const sendOver = async (sink: Sink, lane: number) => {
+    const own = Array.from(
+      { length: Math.ceil((messages - lane) / LANES) },
+      (_, index) => index * LANES + lane,
+    );
+    await Promise.all(
+      own.map((n) =>
+        sink.send({
+          to: { kind: 'queue', name },
+          body: JSON.stringify({ n }).padEnd(200, ' '),
+          properties: new Map([['room', `room-${n % ROOMS}`]]),
+          persistent: true,
+          id: `ID:${name}-${n}`,
+          timestamp: Date.now(),
+          qos: 1,
+          retain: false,
+        }),
+      ),
+    );
+  };
+  return {
+    run: async () => {
+      await Promise.all(sinks.map(sendOver));
+    },
+    close: async () => {
+      await Promise.all(connections.map((connection) => connection.close()));
+    },
+  };
 }

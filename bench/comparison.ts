@@ -2,14 +2,19 @@ import type { DrainResult } from './drain.js';
 import type { LiveResult } from './live.js';
 import { spread } from './report.js';
 
+/** The ends of a way, each alone and both at once. */
+export const CEILINGS = [
+  'MQTT source alone',
+  'STOMP sink alone',
+  'AMQP sink alone',
+  'MQTT source and STOMP sink at once',
+  'MQTT source and AMQP sink at once',
+] as const;
+export type Ceiling = (typeof CEILINGS)[number];
+
 /** Everything that a run has measured, one entry a round. */
 export interface Results {
-  /** `via`: mqtt is the source alone, the others are the sink alone. */
-  readonly ceilings: {
-    readonly broker: string;
-    readonly via: 'mqtt' | 'stomp' | 'amqp';
-    readonly perSecond: number;
-  }[];
+  readonly ceilings: { readonly broker: string; readonly what: Ceiling; readonly perSecond: number }[];
   readonly drains: DrainResult[];
   readonly lives: LiveResult[];
   /** Live as well, from the queue to MQTT. */
@@ -74,15 +79,15 @@ function speedOf(
 }
 
 export function drainTable({ drains, ceilings }: Results): Rows {
-  const limitOf = (broker: string, via: string) =>
-    ceilings.filter((one) => one.broker === broker && one.via === via).map(({ perSecond }) => perSecond);
+  const limitOf = (broker: string, what: Ceiling) =>
+    ceilings.filter((one) => one.broker === broker && one.what === what).map(({ perSecond }) => perSecond);
   const limits = [...new Set(ceilings.map(({ broker }) => broker))].flatMap((broker) =>
-    (['mqtt', 'stomp', 'amqp'] as const).map((via) => [
+    CEILINGS.map((what) => [
       broker,
-      via === 'mqtt' ? 'limit: MQTT source alone' : `limit: ${via.toUpperCase()} sink alone`,
+      `limit: ${what}`,
       '',
-      spread(limitOf(broker, via)),
-      ...Array.from({ length: 7 }, () => ''),
+      spread(limitOf(broker, what)),
+      ...Array.from({ length: 8 }, () => ''),
     ]),
   );
   return [
@@ -93,6 +98,7 @@ export function drainTable({ drains, ceilings }: Results): Rows {
       'msg/s',
       '× Camel',
       'of the lower limit',
+      'of both at once',
       'peak RSS MiB',
       'CPU s/100,000',
       'lost',
@@ -102,10 +108,12 @@ export function drainTable({ drains, ceilings }: Results): Rows {
     ...limits,
     ...grouped(drains).map(({ first: { broker, peer, messages }, rounds }) => {
       const speed = median(rounds.map(({ perSecond }) => perSecond));
+      const sink = peer.endsWith('stomp') ? 'STOMP' : 'AMQP';
       const lower = Math.min(
-        median(limitOf(broker, 'mqtt')),
-        median(limitOf(broker, peer.endsWith('stomp') ? 'stomp' : 'amqp')),
+        median(limitOf(broker, 'MQTT source alone')),
+        median(limitOf(broker, `${sink} sink alone`)),
       );
+      const both = median(limitOf(broker, `MQTT source and ${sink} sink at once`));
       return [
         broker,
         peer,
@@ -113,6 +121,7 @@ export function drainTable({ drains, ceilings }: Results): Rows {
         spread(rounds.map(({ perSecond }) => perSecond)),
         ratio(speed, speedOf(drains, broker, isCamel)),
         ratio(speed, lower),
+        ratio(speed, both),
         spread(rounds.map(({ peakRssMiB }) => peakRssMiB)),
         spread(rounds.map(({ cpuPer100k }) => cpuPer100k)),
         ...account(rounds),

@@ -37,13 +37,14 @@ export interface Amount {
 
 /** Which way messages go: who makes them, and who reads what the peer has moved. */
 export interface Direction {
-  readonly load: (job: Job, amount: Amount) => Promise<void>;
+  readonly load: (job: Job, amount: Amount, topic?: Peer['topic']) => Promise<void>;
   readonly meter: (job: Job, messages: number) => Promise<Meter>;
 }
 
 /** From MQTT topics into a queue. */
 export const TO_QUEUE: Direction = {
-  load: (job, amount) => publish(job, { ...amount, topic: (room) => topicOf(job, room) }),
+  load: (job, amount, topic = (id, room) => topicOf({ id }, room)) =>
+    publish(job, { ...amount, topic: (room) => topic(job.id, room) }),
   meter: (job, messages) => startMeter(job, job.queue, messages),
 };
 
@@ -65,7 +66,7 @@ export function live(
       await ready;
       const pid = child.pid ?? 0;
       const before = await usageOf(pid);
-      await load(job, amount);
+      await load(job, amount, peer.topic);
       const result = resultOf({ broker: label, peer: peer.name }, amount, await measured);
       return { ...result, cost: await costSince(before, pid, amount.messages) };
     });

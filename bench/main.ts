@@ -2,14 +2,19 @@ import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startArtemis, startClassic, type TestBroker } from '../test/support/brokers.js';
-import { sinkCeiling, sourceCeiling } from './ceilings.js';
+import { bothCeiling, sinkCeiling, sourceCeiling } from './ceilings.js';
 import { drawCharts } from './charts.js';
-import { drainTable, latencyTable, liveTable, type Results, tooSlow } from './comparison.js';
+import { type Ceiling, drainTable, latencyTable, liveTable, type Results, tooSlow } from './comparison.js';
 import { drain } from './drain.js';
 import { type Amount, type LiveResult, live, liveOnOwnPath, type OwnPath, TO_MQTT } from './live.js';
 import { measureMapping } from './mapping.js';
 import { benthosPeer, benthosToMqttPeer, buildBenthos } from './peers/benthos.js';
-import { bridgeAtMostOncePeer, bridgePeer, bridgeToMqttPeer } from './peers/bridge.js';
+import {
+  bridgeAtMostOncePeer,
+  bridgePeer,
+  bridgeToMqttPeer,
+  bridgeVirtualTopicPeer,
+} from './peers/bridge.js';
 import { buildCamel, camelPeer, camelToMqttPeer } from './peers/camel.js';
 import { naivePeer, naiveToMqttPeer } from './peers/naive.js';
 import type { Peer } from './peers/peer.js';
@@ -129,6 +134,7 @@ const peers: readonly Peer[] = [
   ...(isQuick
     ? []
     : [
+        bridgeVirtualTopicPeer(),
         bridgeAtMostOncePeer('stomp'),
         bridgeAtMostOncePeer('amqp'),
         camelPeer('in-order'),
@@ -140,8 +146,14 @@ const peers: readonly Peer[] = [
 /** From the queue to MQTT. */
 const peersToMqtt = (broker: TestBroker): Omit<Peer, 'drains'>[] =>
   [
-    bridgeToMqttPeer('amqp', 'mqtt'),
-    ...(broker.type === 'activemq' ? [bridgeToMqttPeer('stomp', 'stomp')] : []),
+    ...(broker.type === 'activemq'
+      ? ([
+          ['amqp', 'stomp'],
+          ['stomp', 'mqtt'],
+          ['stomp', 'stomp'],
+        ] as const)
+      : ([['amqp', 'mqtt']] as const)
+    ).map(([from, to]) => bridgeToMqttPeer(from, to)),
     naiveToMqttPeer(),
     ...(isQuick ? [] : [camelToMqttPeer('transacted'), camelToMqttPeer('dups-ok')]),
     // It says nowhere that its address is a queue: Artemis reads a topic of that name to it, which is empty.
@@ -167,14 +179,15 @@ async function warmUp(broker: TestBroker): Promise<void> {
 }
 
 async function measureCeilings(broker: TestBroker, label: string, round: string): Promise<void> {
-  const { ceilings } = results;
-  for (const via of ['stomp', 'amqp'] as const)
-    await attempt(`${round}, sink only, ${via}`, async () =>
-      ceilings.push({ broker: label, via, perSecond: await sinkCeiling(broker, via, backlog) }),
+  const measure = (what: Ceiling, figure: () => Promise<number>) =>
+    attempt(`${round}, ${what}`, async () =>
+      results.ceilings.push({ broker: label, what, perSecond: await figure() }),
     );
-  await attempt(`${round}, source only`, async () =>
-    ceilings.push({ broker: label, via: 'mqtt', perSecond: await sourceCeiling(broker, backlog) }),
-  );
+  await measure('MQTT source alone', () => sourceCeiling(broker, backlog));
+  await measure('STOMP sink alone', () => sinkCeiling(broker, 'stomp', backlog));
+  await measure('AMQP sink alone', () => sinkCeiling(broker, 'amqp', backlog));
+  await measure('MQTT source and STOMP sink at once', () => bothCeiling(broker, 'stomp', backlog));
+  await measure('MQTT source and AMQP sink at once', () => bothCeiling(broker, 'amqp', backlog));
 }
 
 async function measureDrains(broker: TestBroker, label: string, round: string): Promise<void> {

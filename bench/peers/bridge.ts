@@ -22,6 +22,18 @@ export const bridgePeer = (via: 'stomp' | 'amqp', port?: number): Peer =>
     port,
   );
 
+/** Classic copies what is published to a queue, and one transaction takes it from there and sends it on. */
+export const bridgeVirtualTopicPeer = (): Peer => ({
+  ...peerWith(
+    'activemq-bridge, virtual topic, one transaction',
+    ({ id, queue }) => `
+    from: { queue: "Consumer.bridge.VirtualTopic.${id}.{room}.messages", via: stomp }
+    to: { queue: ${queue}, via: stomp, properties: { room: "{room}" } }`,
+  ),
+  drains: [],
+  topic: (id, room) => `VirtualTopic/${id}/room-${room}/messages`,
+});
+
 /** What may be lost, as fast as it goes: a session of the moment, and messages that nobody stores. */
 export const bridgeAtMostOncePeer = (via: 'stomp' | 'amqp'): Peer => ({
   ...peerWith(

@@ -20,6 +20,8 @@ export interface Peer {
   readonly drains?: readonly BrokerType[];
   /** The types of broker on which it moves some hundreds of messages a second, however many wait; there a fifth has to do. */
   readonly slowOn?: readonly BrokerType[];
+  /** Where it wants the messages of a room, over MQTT, if not at `topicFilter`. */
+  readonly topic?: (id: string, room: number) => string;
   /** Makes the broker keep what is published from now on for a peer that starts later. */
   readonly prepare: (job: Job) => Promise<void>;
   readonly start: (job: Job) => Promise<RunningPeer>;
