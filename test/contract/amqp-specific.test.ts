@@ -1,6 +1,5 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { connectAmqp } from '../../bridge/connectors/amqp/connect.js';
-import type { AmqpConnection } from '../../bridge/connectors/amqp/connection.js';
 import type { Delivery } from '../../bridge/connectors/connector.js';
 import type { PropertyValue } from '../../bridge/message/message.js';
 import { Secret } from '../../bridge/secret.js';
@@ -156,19 +155,17 @@ describe.each(BROKERS)('AMQP on $name', ({ start, rightType }) => {
     expect(inbox.bodies()).toEqual(bodies);
   });
 
-  it('tells the broker of new credit for several messages at once, and of the only one at once', async () => {
-    const count = 200;
+  it('goes on with one place left, while all others are taken for long', async () => {
     const window = 40;
+    const count = 2 * window;
     const to = queue();
     const sink = await sinkOf();
     const bodies = Array.from({ length: count }, (_, index) => String(index));
     await Promise.all(bodies.map((body) => sink.send(message(to, body, { persistent: false }))));
-    const connection = await connect();
     const held: Delivery[] = [];
     let settled = 0;
-    const source = await connection.source(from(to), (delivery) => {
-      // Only one place is left then.
-      if (held.length < window - 1 && settled >= count / 2) {
+    const source = await (await connect()).source(from(to), (delivery) => {
+      if (held.length < window - 1) {
         held.push(delivery);
         return;
       }
@@ -176,12 +173,7 @@ describe.each(BROKERS)('AMQP on $name', ({ start, rightType }) => {
       delivery.settle('accepted');
       source.grant(1);
     });
-    const receiver = (connection as AmqpConnection).rhea.find_receiver(() => true);
-    if (receiver === undefined) throw new Error('no link');
-    const told = vi.spyOn(receiver, 'add_credit');
     source.grant(window);
-    await eventually(() => settled >= count / 2);
-    expect(told.mock.calls.length).toBeLessThan(count / 2 / 4);
     await eventually(() => settled + held.length === count);
     for (const delivery of held) delivery.settle('accepted');
   });

@@ -3,6 +3,7 @@ import { BridgeError } from '../../errors.js';
 import { describeAddress, renderPattern } from '../../message/address.js';
 import type { Delivery, Outcome, Source } from '../connector.js';
 import type { Wire } from './connection.js';
+import { Credit } from './credit.js';
 import { decodeMessage, isRedelivered, type JmsSourceSpec } from './decode.js';
 import { place } from './errors.js';
 import { linkOpened } from './link.js';
@@ -20,12 +21,6 @@ const APPLY: Readonly<Record<Outcome, (delivery: RheaDelivery) => void>> = {
  */
 const MAX_UNSETTLED = 65_536;
 
-/**
- * New credit is told once it is that part of all that is under way, or the broker has none left: for each flow frame Classic looks through its queue
- * for what it may send (AmqpSender.flow of 6.1.8), and with one a message a route from a queue to MQTT is a third slower (bench/RESULTS.md).
- */
-const TELL_AT = 4;
-
 /** A broker that does not answer a drain must not keep `stop` from ending. */
 const DRAIN_MILLISECONDS = 2_000;
 
@@ -33,10 +28,7 @@ const DRAIN_MILLISECONDS = 2_000;
 export class AmqpSource implements Source {
   readonly #settlements = new SettlementQueue();
   readonly #receiver: Receiver;
-  /** Granted and not yet used, as far as the broker has been told. */
-  #credit = 0;
-  /** Granted, and the broker is still to be told. */
-  #due = 0;
+  readonly #credit = new Credit();
   #willTell = false;
   #unsettled = 0;
   #stopping: Promise<void> | undefined;
@@ -90,31 +82,28 @@ export class AmqpSource implements Source {
 
   grant(credit: number): void {
     if (this.#stopping !== undefined || this.#closed || credit <= 0) return;
-    this.#due += credit;
+    this.#credit.grant(credit);
     this.#tellSoon();
   }
 
   /** Once for all that is granted and comes in this turn. */
   #tellSoon(): void {
-    if (this.#willTell || this.#due === 0) return;
+    if (this.#willTell) return;
     this.#willTell = true;
     setImmediate(() => {
       this.#willTell = false;
-      const window = this.#unsettled + this.#credit + this.#due;
-      if (this.#credit === 0 || this.#due * TELL_AT >= window) this.#tell();
+      this.#tell(this.#credit.takeDue(this.#unsettled));
     });
   }
 
-  #tell(): void {
-    if (this.#due === 0 || this.#closed) return;
-    this.#credit += this.#due;
+  #tell(credit: number): void {
+    if (credit === 0 || this.#closed) return;
     this.wire.batchWrites();
-    this.#receiver.add_credit(this.#due);
-    this.#due = 0;
+    this.#receiver.add_credit(credit);
   }
 
   stop(): Promise<void> {
-    this.#due = 0;
+    this.#credit.revoke();
     this.#stopping ??= this.#stop();
     return this.#stopping;
   }
@@ -125,13 +114,13 @@ export class AmqpSource implements Source {
   }
 
   async drain(): Promise<void> {
-    this.#tell();
-    if (this.#credit === 0 || this.#closed) return;
+    this.#tell(this.#credit.takeAll());
+    if (this.#credit.known <= 0 || this.#closed) return;
     await new Promise<void>((resolve) => {
       const deadline = setTimeout(resolve, DRAIN_MILLISECONDS);
       this.#drained = () => {
         clearTimeout(deadline);
-        this.#credit = 0;
+        this.#credit.returned();
         resolve();
       };
       this.#receiver.drain_credit();
@@ -146,7 +135,8 @@ export class AmqpSource implements Source {
 
   #receive({ message, delivery }: EventContext, onDelivery: (delivery: Delivery) => void): void {
     if (message === undefined || delivery === undefined) return;
-    if (--this.#credit < 0) {
+    this.#credit.use();
+    if (this.#credit.known < 0) {
       const { endpoint } = this.wire;
       const text = `${place(endpoint)}: it sends more messages than it was asked for`;
       this.wire.end(new BridgeError('connection-lost', text));
