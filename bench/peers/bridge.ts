@@ -30,6 +30,7 @@ export const bridgeVirtualTopicPeer = (): Peer => ({
     from: { queue: "Consumer.bridge.VirtualTopic.${id}.{room}.messages", via: stomp }
     to: { queue: ${queue}, via: stomp, properties: { room: "{room}" } }`,
   ),
+  worksOn: ['activemq'],
   drains: [],
   topic: (id, room) => `VirtualTopic/${id}/room-${room}/messages`,
 });

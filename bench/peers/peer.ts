@@ -16,6 +16,8 @@ export interface Job {
 /** A program that moves messages from `topicFilter` to `queue`, with a session that outlives it. */
 export interface Peer {
   readonly name: string;
+  /** The types of broker on which it works at all; all without it. */
+  readonly worksOn?: readonly BrokerType[];
   /** The types of broker on which it can take what waited for it; all without it. */
   readonly drains?: readonly BrokerType[];
   /** The types of broker on which it moves some hundreds of messages a second, however many wait; there a fifth has to do. */
