@@ -28,9 +28,9 @@ type Rows = readonly (readonly string[])[];
 const isCamel = (peer: string) => /^Apache Camel, (?:in order|transacted)$/.test(peer);
 const isOwnPath = (peer: string) => peer.startsWith("the broker's own path");
 
-/** The middle of the rounds. */
+/** The middle of the rounds that have a figure. */
 export function median(figures: readonly number[]): number {
-  const sorted = [...figures].sort((a, b) => a - b);
+  const sorted = figures.filter(Number.isFinite).sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 

@@ -112,7 +112,7 @@ const halfClose: Fault = async (run) => {
 
 const delay: Fault = async (run) => {
   await run.delivers(100, 700);
-  for (const proxy of run.proxies) proxy.delay(500);
+  for (const proxy of run.proxies) proxy.latency(500);
   await run.delivers(100, 300);
   for (const proxy of run.proxies) proxy.heal();
   return 0;

@@ -23,12 +23,12 @@ export interface FaultProxy {
   /** The end of that direction on each connection: a FIN behind what is under way. The other direction goes on. */
   halfClose(direction: Direction): void;
   /** Each byte takes that many milliseconds more, in each direction. */
-  delay(ms: number): void;
+  latency(ms: number): void;
   /** So many bytes a second for each connection and direction. */
   throttle(bytesPerSecond: number): void;
   /** New connections are reset at once; open ones stay. */
   refuse(): void;
-  /** The end of hanging, delay, throttling and refusing; what was held goes on its way. */
+  /** The end of hanging, latency, throttling and refusing; what was held goes on its way. */
   heal(): void;
   close(): Promise<void>;
 }
@@ -36,7 +36,7 @@ export interface FaultProxy {
 /** What all connections have in common. */
 interface Weather {
   readonly hung: Set<Direction>;
-  delay: number;
+  latency: number;
   bytesPerSecond: number;
   refusing: boolean;
   cutAfter: { readonly direction: Direction; left: number; readonly done: () => void } | undefined;
@@ -54,7 +54,7 @@ export type Tap = (connection: number, bytes: Buffer) => void;
 export async function startFaultProxy(target: number, tap: Tap = () => {}): Promise<FaultProxy> {
   const weather: Weather = {
     hung: new Set(),
-    delay: 0,
+    latency: 0,
     bytesPerSecond: Number.POSITIVE_INFINITY,
     refusing: false,
     cutAfter: undefined,
@@ -100,8 +100,8 @@ export async function startFaultProxy(target: number, tap: Tap = () => {}): Prom
     },
     holds: (direction, text) => [...links].some((link) => link.holds(direction, text)),
     halfClose: (direction) => forEach((link) => link.halfClose(direction)),
-    delay(ms) {
-      weather.delay = ms;
+    latency(ms) {
+      weather.latency = ms;
     },
     throttle(bytesPerSecond) {
       weather.bytesPerSecond = bytesPerSecond;
@@ -111,7 +111,7 @@ export async function startFaultProxy(target: number, tap: Tap = () => {}): Prom
     },
     heal() {
       weather.hung.clear();
-      weather.delay = 0;
+      weather.latency = 0;
       weather.bytesPerSecond = Number.POSITIVE_INFINITY;
       weather.refusing = false;
       forEach((link) => link.changed());
@@ -244,7 +244,7 @@ class Pipe {
 
   #hold(bytes: Buffer | 'end'): void {
     if (this.#finished) return;
-    this.#held.push({ due: performance.now() + this.weather.delay, bytes });
+    this.#held.push({ due: performance.now() + this.weather.latency, bytes });
     if (bytes !== 'end') this.#heldBytes += bytes.length;
     if (this.#heldBytes >= MOST_HELD) this.from.pause();
     this.pump();

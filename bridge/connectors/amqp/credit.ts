@@ -3,7 +3,7 @@
  * through its queue for what it may send (AmqpSender.flow of 6.1.8): with a frame for every few messages a route from a queue to MQTT is a third slower
  * (bench/RESULTS.md).
  */
-const PARTS = 4;
+const PARTS_UNDER_WAY = 4;
 
 /** What a receiver may still be sent, and how much of that the broker knows of. */
 export class Credit {
@@ -28,7 +28,7 @@ export class Credit {
   /** How much to tell now, with so many deliveries unsettled; it counts as told. */
   takeDue(unsettled: number): number {
     const underWay = unsettled + this.#known + this.#due;
-    return this.#known <= 0 || this.#due * PARTS >= underWay ? this.takeAll() : 0;
+    return this.#known <= 0 || this.#due * PARTS_UNDER_WAY >= underWay ? this.takeAll() : 0;
   }
 
   /** All that is still to be told; it counts as told. */

@@ -125,7 +125,7 @@ describe('a fault proxy', () => {
 
   it('delays each byte, in order', async () => {
     const { bridge, broker } = await dial();
-    proxy.delay(60);
+    proxy.latency(60);
     const start = performance.now();
     bridge.socket.write('a');
     bridge.socket.write('b');
