@@ -67,17 +67,18 @@ describe('a flow', () => {
     const taken = performance.now();
     broker.publish(chat('lobby', 'waits'));
     await eventually(() => flow.routes()[0]?.retried);
-    const waited = (performance.now() - taken) / 1000;
+    const refused = performance.now();
     const seconds = () => flow.measurements().deliveries[0]?.seconds;
     expect(seconds()?.count).toBe(0);
+    await eventually(() => (flow.routes()[0]?.retried ?? 0) > 1);
+    const waited = (performance.now() - refused) / 1000;
     isFull = false;
     await eventually(() => flow.routes()[0]?.delivered === 1);
     broker.publish(chat('lobby', 'never'));
     await eventually(() => flow.routes()[0]?.deadLettered === 1);
     expect(seconds()?.count).toBe(1);
-    expect(seconds()?.sum).toBeGreaterThan(0);
     expect(seconds()?.sum).toBeLessThanOrEqual((performance.now() - taken) / 1000);
-    expect(seconds()?.sum).toBeGreaterThan(waited / 2);
+    expect(seconds()?.sum).toBeGreaterThanOrEqual(waited);
   });
 
   it('tells what its source may hand over: all of its window while nothing is on its way, nothing without a connection', async () => {
