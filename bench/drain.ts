@@ -37,7 +37,7 @@ export function drain(broker: TestBroker, label: string, peer: Peer, messages: n
     await publish(job, { messages, topic: (room) => topicOf(job, room) });
     return whileRunning(peer, job, async (running) => {
       const moved = await whileDraining(running, messages);
-      const { measured } = await startMeter(job, job.queue, messages);
+      const { measured } = await startMeter(job, job.queue, { messages, warmUp: 0 });
       const { lost, duplicates, reordered } = await measured;
       return { broker: label, peer: peer.name, messages, ...moved, lost, duplicates, reordered };
     });

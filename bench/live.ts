@@ -3,6 +3,8 @@ import { whileRunning, withJob } from './job.js';
 import {
   type Cost,
   costSince,
+  type Expected,
+  type LoadOptions,
   type Measured,
   type Meter,
   publish,
@@ -29,29 +31,31 @@ export interface OwnPath {
   readonly queue: (id: string) => string;
 }
 
-/** Messages of one measurement, and how many a second; as fast as they are acknowledged without `rate`. */
-export interface Amount {
-  readonly messages: number;
+/** Messages of one measurement and of its warm-up, and how many a second; as fast as they are acknowledged without `rate`. */
+export interface Amount extends Expected {
   readonly rate?: number;
 }
 
 /** Which way messages go: who makes them, and who reads what the peer has moved. */
 export interface Direction {
-  readonly load: (job: Job, amount: Amount, topic?: Peer['topic']) => Promise<void>;
-  readonly meter: (job: Job, messages: number) => Promise<Meter>;
+  readonly load: (job: Job, amount: LoadOptions, topic?: Peer['topic']) => Promise<void>;
+  readonly meter: (job: Job, expected: Expected) => Promise<Meter>;
 }
 
 /** From MQTT topics into a queue. */
 export const TO_QUEUE: Direction = {
   load: (job, amount, topic = (id, room) => topicOf({ id }, room)) =>
     publish(job, { ...amount, topic: (room) => topic(job.id, room) }),
-  meter: (job, messages) => startMeter(job, job.queue, messages),
+  meter: (job, expected) => startMeter(job, job.queue, expected),
 };
 
 /** From a queue to MQTT topics. */
 export const TO_MQTT: Direction = { load: fillQueue, meter: startMqttMeter };
 
-/** Load, a peer that moves the messages and somebody who reads them at the same time. */
+/**
+ * Load, a peer that moves the messages and somebody who reads them at the same time. What is measured begins when all of the warm-up has
+ * come: a service runs for days, and a virtual machine compiles during its first thousands of messages.
+ */
 export function live(
   broker: TestBroker,
   label: string,
@@ -60,14 +64,15 @@ export function live(
   { load, meter }: Direction = TO_QUEUE,
 ): Promise<LiveResult> {
   return withJob(broker, async (job) => {
-    const { measured } = await meter(job, amount.messages);
+    const reader = await meter(job, amount);
     await peer.prepare(job);
     return whileRunning(peer, job, async ({ child, ready }) => {
       await ready;
       const pid = child.pid ?? 0;
+      await warmUp(amount, reader, (some) => load(job, some, peer.topic));
       const before = await usageOf(pid);
-      await load(job, amount, peer.topic);
-      const result = resultOf({ broker: label, peer: peer.name }, amount, await measured);
+      await load(job, measuredOf(amount), peer.topic);
+      const result = resultOf({ broker: label, peer: peer.name }, amount, await reader.measured);
       return { ...result, cost: await costSince(before, pid, amount.messages) };
     });
   });
@@ -81,10 +86,31 @@ export function liveOnOwnPath(
   amount: Amount,
 ): Promise<LiveResult> {
   return withJob(broker, async (job) => {
-    const { measured } = await startMeter(job, own.queue(job.id), amount.messages);
-    await publish(job, { ...amount, topic: (room) => own.topic(job.id, room) });
-    return resultOf({ broker: label, peer: own.name }, amount, await measured);
+    const reader = await startMeter(job, own.queue(job.id), amount);
+    const load = (some: LoadOptions) => publish(job, { ...some, topic: (room) => own.topic(job.id, room) });
+    await warmUp(amount, reader, load);
+    await load(measuredOf(amount));
+    return resultOf({ broker: label, peer: own.name }, amount, await reader.measured);
   });
+}
+
+/** What comes after the warm-up. */
+const measuredOf = ({ warmUp, ...measured }: Amount): LoadOptions => ({ ...measured, from: warmUp });
+
+/** As fast as it goes, and resolves when it has all come. Rejects when some of it does not come. */
+async function warmUp(
+  { warmUp: messages }: Amount,
+  { warm, measured }: Meter,
+  load: (some: LoadOptions) => Promise<void>,
+): Promise<void> {
+  if (messages === 0) return;
+  await load({ messages });
+  const missing = measured.then(({ lost }) => {
+    throw new Error(
+      `the warm-up did not come: ${lost} messages are missing, with those that were to be measured`,
+    );
+  });
+  await Promise.race([warm, missing]);
 }
 
 function resultOf(

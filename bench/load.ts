@@ -41,6 +41,8 @@ export const now = () => performance.timeOrigin + performance.now();
 
 export interface LoadOptions {
   readonly messages: number;
+  /** The number of the first one, a multiple of `ROOMS`: how many went before. */
+  readonly from?: number;
   /** Messages a second; as fast as they are acknowledged without it. */
   readonly rate?: number;
 }
@@ -51,13 +53,13 @@ export interface LoadOptions {
  */
 export async function load<Sender>(
   senders: readonly Sender[],
-  { messages, rate }: LoadOptions,
+  { messages, from = 0, rate }: LoadOptions,
   send: (sender: Sender, room: number, body: string) => Promise<unknown>,
 ): Promise<void> {
   const began = performance.now();
   const fillRoom = async (sender: Sender, room: number) => {
-    for (let n = room; n < messages; n += ROOMS) {
-      const early = rate === undefined ? 0 : began + (n * 1_000) / rate - performance.now();
+    for (let n = from + room; n < from + messages; n += ROOMS) {
+      const early = rate === undefined ? 0 : began + ((n - from) * 1_000) / rate - performance.now();
       if (early > 0) await delay(early);
       await send(sender, room, `{"n":${n},"at":${now().toFixed(3)},"text":"x"}`.padEnd(200, ' '));
     }
@@ -82,6 +84,14 @@ export async function publish(
   await Promise.all(clients.map((client) => client.endAsync()));
 }
 
+/** What a reader has to wait for. */
+export interface Expected {
+  /** That what it measures has. */
+  readonly messages: number;
+  /** That come before these: counted as well, and neither their time nor their latency is measured. */
+  readonly warmUp: number;
+}
+
 /** What the reader of the moved messages saw; times in milliseconds, `seconds` from the first message to the last. */
 export interface Measured {
   readonly lost: number;
@@ -93,6 +103,8 @@ export interface Measured {
 }
 
 export interface Meter {
+  /** Resolves when all messages of the warm-up have come. Never, where there is none or one of them is lost. */
+  readonly warm: Promise<void>;
   /** Resolves when all messages have come, or nothing more came for a while. */
   readonly measured: Promise<Measured>;
 }
@@ -101,7 +113,11 @@ export interface Meter {
 export const SILENCE = 20_000;
 
 /** A Java program that reads the queue; resolves when it does. */
-export async function startMeter({ broker }: Job, queue: string, messages: number): Promise<Meter> {
+export async function startMeter(
+  { broker }: Job,
+  queue: string,
+  { messages, warmUp }: Expected,
+): Promise<Meter> {
   const { username, password } = broker.accounts.bridge;
   const client = broker.type === 'activemq' ? 'openwire' : 'qpid';
   const url =
@@ -111,12 +127,14 @@ export async function startMeter({ broker }: Job, queue: string, messages: numbe
   let result: Measured | undefined;
   const meter = await runJava(
     METER,
-    [client, url, username, queue, String(messages), String(ROOMS), String(SILENCE)],
+    [client, url, username, queue, ...[messages, warmUp, ROOMS, SILENCE].map(String)],
     { BENCH_PASSWORD: password },
     (line) => {
       if (line.startsWith('{')) result = JSON.parse(line) as Measured;
     },
   );
+  const warm = meter.line('warm').then(() => undefined);
+  warm.catch(() => undefined);
   await meter.line('ready');
   const measured = meter.ended.then(({ stderr }) => {
     if (result === undefined) throw new Error(`the reader of the queue failed\n${stderr}`);
@@ -124,7 +142,7 @@ export async function startMeter({ broker }: Job, queue: string, messages: numbe
   });
   // Whoever gives up before it is there does not want to hear of it.
   measured.catch(() => undefined);
-  return { measured };
+  return { warm, measured };
 }
 
 /** A Maven project of one program. */

@@ -76,8 +76,10 @@ function some(option: string, given: string, known: readonly string[]): Readonly
 const HEAP = 1_024;
 /** Messages of a limit, at most: what its sink sends stays on the broker, and takes memory from what comes after it. */
 const MOST_AT_LIMIT = 20_000;
-/** Messages that make a JVM compile what it is measured at. */
+/** Messages that make a virtual machine compile what it is measured at: the broker's, and then that of each peer. */
 const WARM_UP = 5_000;
+/** Of `slowOn`, what is to be done there. */
+const SLOW_PART = 5;
 /** Messages a second at which latency is measured, and for how many seconds. */
 const RATES = [400, 1_000] as const;
 const SECONDS = 5;
@@ -175,6 +177,10 @@ async function attempt(what: string, measure: () => Promise<unknown>): Promise<v
   }
 }
 
+/** A fifth of the messages for a peer that is slow on this broker. */
+const partOf = (amount: number, { slowOn }: Pick<Peer, 'slowOn'>, { type }: TestBroker) =>
+  slowOn?.includes(type) ? amount / SLOW_PART : amount;
+
 async function warmUp(broker: TestBroker): Promise<void> {
   for (const via of ['stomp', 'amqp'] as const) await sinkCeiling(broker, via, WARM_UP);
   await sourceCeiling(broker, WARM_UP);
@@ -196,7 +202,7 @@ async function measureCeilings(broker: TestBroker, label: string, round: string)
 async function measureDrains(broker: TestBroker, label: string, round: string): Promise<void> {
   const { drains } = results;
   for (const peer of peers.filter(({ drains }) => drains?.includes(broker.type) ?? true)) {
-    const waiting = peer.slowOn?.includes(broker.type) ? messages : backlog;
+    const waiting = isQuick ? backlog : partOf(backlog, peer, broker);
     await attempt(`${round}, drain: ${peer.name}`, async () =>
       drains.push(await drain(broker, label, peer, waiting)),
     );
@@ -205,11 +211,14 @@ async function measureDrains(broker: TestBroker, label: string, round: string): 
 
 async function measureLive(broker: TestBroker, label: string, own: OwnPath, round: string): Promise<void> {
   const { lives, latencies } = results;
-  const runs: [string, (amount: Amount) => Promise<LiveResult>][] = [
-    [own.name, (amount) => liveOnOwnPath(broker, label, own, amount)],
+  const runs: [string, (amount: Omit<Amount, 'warmUp'>) => Promise<LiveResult>][] = [
+    [own.name, (amount) => liveOnOwnPath(broker, label, own, { ...amount, warmUp: WARM_UP })],
     ...peers
       .filter(({ worksOn }) => worksOn?.includes(broker.type) ?? true)
-      .map((peer): (typeof runs)[number] => [peer.name, (amount) => live(broker, label, peer, amount)]),
+      .map((peer): (typeof runs)[number] => {
+        const warmUp = partOf(WARM_UP, peer, broker);
+        return [peer.name, (amount) => live(broker, label, peer, { ...amount, warmUp })];
+      }),
   ];
   for (const [name, run] of runs.filter(([name]) => isWanted(name))) {
     if (parts.has('live'))
@@ -225,7 +234,9 @@ async function measureLive(broker: TestBroker, label: string, own: OwnPath, roun
 async function measureToMqtt(broker: TestBroker, label: string, round: string): Promise<void> {
   for (const peer of peersToMqtt(broker))
     await attempt(`${round}, to MQTT: ${peer.name}`, async () =>
-      results.toMqtt.push(await live(broker, label, peer, { messages }, TO_MQTT)),
+      results.toMqtt.push(
+        await live(broker, label, peer, { messages, warmUp: partOf(WARM_UP, peer, broker) }, TO_MQTT),
+      ),
     );
 }
 

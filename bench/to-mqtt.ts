@@ -1,6 +1,7 @@
 import { connectJms } from './jms.js';
 import {
   connectMqtt,
+  type Expected,
   type LoadOptions,
   load,
   type Measured,
@@ -25,7 +26,7 @@ export async function fillQueue({ broker, id, queue }: Job, amount: LoadOptions)
   const sinks = await Promise.all(
     connections.map((connection) => connection.sink({ sendTimeout: 60_000, window: ROOMS })),
   );
-  let sent = 0;
+  let sent = amount.from ?? 0;
   await load(sinks, amount, (sink, room, body) =>
     sink.send({
       to: { kind: 'queue', name: queue },
@@ -42,7 +43,7 @@ export async function fillQueue({ broker, id, queue }: Job, amount: LoadOptions)
 }
 
 /** One MQTT subscriber of all rooms, QoS 1; resolves when it is subscribed. */
-export async function startMqttMeter(job: Job, messages: number): Promise<Meter> {
+export async function startMqttMeter(job: Job, { messages, warmUp }: Expected): Promise<Meter> {
   const client = await connectMqtt(job, `${job.id}-meter`, true);
   const latencies: number[] = [];
   const seen = new Set<number>();
@@ -51,6 +52,10 @@ export async function startMqttMeter(job: Job, messages: number): Promise<Meter>
   let reordered = 0;
   let first = 0;
   let last = 0;
+  let tellWarm: () => void = () => {};
+  const warm = new Promise<void>((resolve) => {
+    tellWarm = resolve;
+  });
   const complete = new Promise<void>((resolve) => {
     const silence = setTimeout(resolve, SILENCE);
     client.on('message', (_topic, payload) => {
@@ -62,12 +67,15 @@ export async function startMqttMeter(job: Job, messages: number): Promise<Meter>
       }
       seen.add(n);
       last = now();
-      if (first === 0) first = last;
-      latencies.push(last - at);
+      if (seen.size === warmUp) tellWarm();
+      if (n >= warmUp) {
+        if (first === 0) first = last;
+        latencies.push(last - at);
+      }
       const room = n % ROOMS;
       if (n < (newest.get(room) ?? 0)) reordered++;
       newest.set(room, Math.max(n, newest.get(room) ?? 0));
-      if (seen.size < messages) return;
+      if (seen.size < warmUp + messages) return;
       clearTimeout(silence);
       resolve();
     });
@@ -78,7 +86,7 @@ export async function startMqttMeter(job: Job, messages: number): Promise<Meter>
     latencies.sort((a, b) => a - b);
     const quantile = (part: number) => latencies[Math.floor(latencies.length * part)] ?? Number.NaN;
     return {
-      lost: messages - seen.size,
+      lost: warmUp + messages - seen.size,
       duplicates,
       reordered,
       seconds: (last - first) / 1_000,
@@ -86,5 +94,5 @@ export async function startMqttMeter(job: Job, messages: number): Promise<Meter>
       p99: quantile(0.99),
     };
   });
-  return { measured };
+  return { warm, measured };
 }

@@ -22,6 +22,7 @@ export function camelPeer(mode: 'in-order' | 'parallel'): Peer {
 export function camelToMqttPeer(mode: 'transacted' | 'dups-ok'): Peer {
   return {
     name: mode === 'transacted' ? 'Apache Camel, transacted' : 'Apache Camel, 8 consumers, DUPS_OK, no order',
+    ...(mode === 'transacted' ? { slowOn: ['artemis'] } : {}),
     prepare: async () => {},
     start: (job) => start(job, mode),
   };

@@ -20,7 +20,7 @@ export interface Peer {
   readonly worksOn?: readonly BrokerType[];
   /** The types of broker on which it can take what waited for it; all without it. */
   readonly drains?: readonly BrokerType[];
-  /** The types of broker on which it moves some hundreds of messages a second, however many wait; there a fifth has to do. */
+  /** The types of broker on which it moves some hundreds of messages a second, however many wait; there a fifth has to do, of a backlog and of a warm-up. */
   readonly slowOn?: readonly BrokerType[];
   /** Where it wants the messages of a room, over MQTT, if not at `topicFilter`. */
   readonly topic?: (id: string, room: number) => string;

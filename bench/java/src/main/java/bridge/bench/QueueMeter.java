@@ -18,53 +18,57 @@ import org.apache.qpid.jms.JmsConnectionFactory;
 
 /**
  * Reads a queue like a back end does, counts each message, and checks the order of each room: message {@code n} is of room
- * {@code n % rooms}. Prints {@code ready}, and one line of JSON when all have come or nothing more comes.
+ * {@code n % rooms}. The first ones are a warm-up: of the others it measures time and latency. Prints {@code ready}, {@code warm} after
+ * the warm-up, and one line of JSON when all have come or nothing more comes.
  */
 public final class QueueMeter {
   private static final Pattern BODY = Pattern.compile("\"n\":(\\d+),\"at\":([\\d.]+)");
 
+  private final int warmUp;
   private final int rooms;
   private final boolean[] seen;
   private final int[] newest;
   private final double[] latencies;
   private int different;
+  private int measured;
+  private double first;
   private int duplicates;
   private int reordered;
 
-  private QueueMeter(int messages, int rooms) {
+  private QueueMeter(int messages, int warmUp, int rooms) {
+    this.warmUp = warmUp;
     this.rooms = rooms;
-    seen = new boolean[messages];
+    seen = new boolean[warmUp + messages];
     latencies = new double[messages];
     newest = new int[rooms];
     Arrays.fill(newest, -1);
   }
 
-  /** Arguments: client, URL, user, queue, messages, rooms, milliseconds of silence. The password is in BENCH_PASSWORD. */
+  /** Arguments: client, URL, user, queue, messages, messages of the warm-up, rooms, milliseconds of silence. The password is in BENCH_PASSWORD. */
   public static void main(String[] args) throws JMSException {
     ConnectionFactory factory =
         args[0].equals("openwire") ? new ActiveMQConnectionFactory(args[1]) : new JmsConnectionFactory(args[1]);
-    QueueMeter meter = new QueueMeter(Integer.parseInt(args[4]), Integer.parseInt(args[5]));
+    QueueMeter meter =
+        new QueueMeter(Integer.parseInt(args[4]), Integer.parseInt(args[5]), Integer.parseInt(args[6]));
     try (Connection connection = factory.createConnection(args[2], System.getenv("BENCH_PASSWORD"))) {
       Session session = connection.createSession(false, Session.DUPS_OK_ACKNOWLEDGE);
       MessageConsumer consumer = session.createConsumer(session.createQueue(args[3]));
       connection.start();
       System.out.println("ready");
-      meter.read(consumer, Long.parseLong(args[6]));
+      meter.read(consumer, Long.parseLong(args[7]));
     }
   }
 
   private void read(MessageConsumer consumer, long silence) throws JMSException {
-    double first = 0;
     double last = 0;
     while (different < seen.length) {
       Message message = consumer.receive(silence);
       if (message == null) break;
       Instant now = Instant.now();
       last = now.getEpochSecond() * 1_000.0 + now.getNano() / 1_000_000.0;
-      if (first == 0) first = last;
       take(message, last);
     }
-    double[] sorted = Arrays.copyOf(latencies, different);
+    double[] sorted = Arrays.copyOf(latencies, measured);
     Arrays.sort(sorted);
     System.out.printf(
         java.util.Locale.ROOT,
@@ -86,7 +90,11 @@ public final class QueueMeter {
       return;
     }
     seen[n] = true;
-    latencies[different++] = now - Double.parseDouble(matcher.group(2));
+    if (++different == warmUp) System.out.println("warm");
+    if (n >= warmUp) {
+      if (first == 0) first = now;
+      latencies[measured++] = now - Double.parseDouble(matcher.group(2));
+    }
     int room = n % rooms;
     if (n < newest[room]) reordered++;
     else newest[room] = n;
