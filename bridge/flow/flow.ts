@@ -22,7 +22,8 @@ import type { EchoReader } from './echo-ledger.js';
 import { BATCH_MESSAGES, batchesOf, type Lanes, SEND_TIMEOUT } from './lanes.js';
 import { bodySize } from './mapping.js';
 import type { RouteRecord } from './route-record.js';
-import { type Begin, type FlowRoute, RouteWorker } from './route-worker.js';
+import { type FlowRoute, RouteWorker } from './route-worker.js';
+import type { ShortWay } from './short-way.js';
 import { sourceSpecOf, viewOf } from './subscriptions.js';
 import type { Tails } from './tails.js';
 import { Transactions } from './transactions.js';
@@ -118,7 +119,13 @@ export class Flow {
     );
     this.#former = withoutAll(options.former ?? [], this.#subscriptions());
     if (options.transactions !== undefined)
-      this.#transactions = new Transactions(() => this.#supervisor.replace());
+      this.#transactions = new Transactions({
+        replaceConnection: () => this.#supervisor.replace(),
+        onAside: () => {
+          this.#renewIfWorn();
+          this.#grantSoon();
+        },
+      });
     this.#supervisor = new Supervisor({
       name: `${options.name} from ${options.endpoint.broker} over ${options.endpoint.protocol}`,
       endpoint: options.endpoint,
@@ -299,12 +306,13 @@ export class Flow {
       this.#outstanding--;
       way?.end();
       if (safe && !this.#atMostOnce) accept();
-      if (this.#outstanding === 0) this.#emptied();
+      if (this.#outstanding === 0) this.#drained?.();
+      this.#renewIfWorn();
       this.#grantSoon();
     };
     const isRepeated = delivery.redelivered && this.#sentAheadBefore === 0;
     this.#sentAheadBefore = Math.max(0, this.#sentAheadBefore - 1);
-    this.#deliver(message, isRepeated, way?.begin).then(finish, (cause: unknown) => {
+    this.#deliver(message, isRepeated, way).then(finish, (cause: unknown) => {
       const { message } = asBridgeError(cause, 'mapping-failed');
       this.#options.log.error('delivery failed, it stays with its broker', { reason: message });
       finish(false);
@@ -312,11 +320,11 @@ export class Flow {
     this.#grantSoon();
   }
 
-  /** Nothing is on its way any more. */
-  #emptied(): void {
-    this.#drained?.();
+  /** As soon as nothing is on its way that gets on. */
+  #renewIfWorn(): void {
     const open = this.#open;
     if (open === undefined || this.#stopping || this.#transactions?.isWorn !== true) return;
+    if (this.#outstanding > this.#transactions.aside) return;
     this.#open = undefined;
     // What it has been sent and has not handed over comes again over the next one; Classic sends ahead twice as many within transactions.
     this.#sentAheadBefore = 2 * SENT_AHEAD;
@@ -335,7 +343,7 @@ export class Flow {
   }
 
   /** Hands the message to every route that matches; resolves true when it is safe with each. */
-  #deliver(message: Message, redelivered: boolean, begin?: Begin): Promise<boolean> {
+  #deliver(message: Message, redelivered: boolean, way?: ShortWay): Promise<boolean> {
     const arrival = { id: `${this.#idPrefix}${++this.#sequence}`, now: Date.now(), redelivered };
     const matches = this.#table.match(message.address.name);
     const [first, ...others] = matches;
@@ -344,7 +352,7 @@ export class Flow {
       return SAFE;
     }
     const deliver = ({ route: worker, captures }: Match<RouteWorker>) => {
-      const delivering = worker.deliver(message, captures, arrival, begin);
+      const delivering = worker.deliver(message, captures, arrival, way);
       return this.#atMostOnce ? countLost(delivering, worker.record) : delivering;
     };
     // Most messages have one route: they are then some promises cheaper.

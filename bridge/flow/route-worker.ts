@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RouteConfig } from '../config/config.js';
-import type { Transaction } from '../connectors/connector.js';
 import { asBridgeError, BridgeError } from '../errors.js';
 import { type Address, describeAddress } from '../message/address.js';
 import type { Message, OutboundMessage } from '../message/message.js';
@@ -14,6 +13,7 @@ import { Pacer } from './pacer.js';
 import type { Plan, PlannedSend, Planner } from './plan.js';
 import { RecentKeys } from './recent-keys.js';
 import { RouteRecord } from './route-record.js';
+import { type ShortWay, shareOut } from './short-way.js';
 import type { Tails } from './tails.js';
 import type { Window } from './window.js';
 
@@ -38,9 +38,6 @@ export interface FlowRoute {
 /** What became of a message at one destination. Abandoned: not safe anywhere; its source keeps it. */
 type Fate = 'confirmed' | 'dead-lettered' | 'expired' | 'abandoned';
 
-/** Starts the transaction in which a message is sent and accepted; undefined when it has to go through the lanes. */
-export type Begin = () => Transaction | undefined;
-
 /** One message on its way through the route. */
 interface Passage {
   readonly message: Message;
@@ -48,7 +45,7 @@ interface Passage {
   readonly destination?: string;
   readonly orderKey: string;
   readonly id: string;
-  readonly begin: Begin | undefined;
+  readonly way: ShortWay | undefined;
   /** When its own time to live is over: milliseconds on the monotonic clock. */
   readonly expires: number | undefined;
   readonly trace: MessageTrace | undefined;
@@ -69,6 +66,12 @@ function traced(sends: readonly PlannedSend[], trace: MessageTrace): PlannedSend
     to,
     result: result instanceof BridgeError ? result : trace.send(to, result),
   }));
+}
+
+/** Resolves true after so many milliseconds, and false as soon as the signal is given. */
+async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<boolean> {
+  const options = { ref: false, ...(signal === undefined ? {} : { signal }) };
+  return delay(milliseconds, true, options).catch(() => false);
 }
 
 /** Of one destination alone, if that has a name. */
@@ -111,7 +114,7 @@ export class RouteWorker {
     message: Message,
     captures: ReadonlyMap<string, string>,
     arrival: Arrival,
-    begin?: Begin,
+    way?: ShortWay,
   ): Promise<boolean> {
     const { counters } = this.record;
     counters.received++;
@@ -128,11 +131,11 @@ export class RouteWorker {
       const { id } = arrival;
       if (plan instanceof BridgeError)
         return await this.#refuse(
-          { message, orderKey: message.address.name, id, begin, expires: undefined, trace },
+          { message, orderKey: message.address.name, id, way, expires: undefined, trace },
           plan,
         );
       const expires = message.ttl === undefined ? undefined : performance.now() + message.ttl;
-      const passage = { message, orderKey: plan.orderKey, id, begin, expires, trace };
+      const passage = { message, orderKey: plan.orderKey, id, way, expires, trace };
       if (plan.dedupeKey !== undefined) return await this.#sendOnce(plan.dedupeKey, plan.sends, passage);
       return (await this.#sendAll(plan.sends, passage)) !== 'abandoned';
     } finally {
@@ -167,7 +170,7 @@ export class RouteWorker {
     planned: readonly PlannedSend[],
     passage: Passage,
   ): Promise<'sent' | 'expired' | 'abandoned'> {
-    const { begin, trace } = passage;
+    const { way, trace } = passage;
     const taken = this.#pacer && performance.now();
     if (this.#pacer !== undefined && !(await this.#pacer.turn())) {
       trace?.end(this.#outcomeOf(['abandoned']));
@@ -175,14 +178,14 @@ export class RouteWorker {
     }
     const mark = this.record.sending(taken);
     const sends = trace === undefined ? planned : traced(planned, trace);
-    const together = begin && (await this.#sendTogether(begin, sends, passage));
+    const together = way && (await this.#sendTogether(way, sends, passage));
     // Most rules have one destination: a message is then some promises cheaper.
     const [first] = sends;
     const fates =
       together ??
       (first !== undefined && sends.length === 1
         ? [await this.#sendOne(first, passage)]
-        : await Promise.all(sends.map((send) => this.#sendOne(send, passage))));
+        : await this.#sendEach(sends, passage));
     this.record.sent(mark);
     trace?.end(this.#outcomeOf(fates));
     if (fates.every((fate) => fate === 'confirmed')) {
@@ -192,6 +195,18 @@ export class RouteWorker {
     }
     if (fates.includes('abandoned')) return 'abandoned';
     return fates.includes('expired') ? 'expired' : 'sent';
+  }
+
+  async #sendEach(sends: readonly PlannedSend[], passage: Passage): Promise<Fate[]> {
+    const shares = passage.way && shareOut(passage.way, sends.length);
+    return Promise.all(
+      sends.map(async (send, index) => {
+        const share = shares?.[index];
+        const fate = await this.#sendOne(send, { ...passage, way: share });
+        share?.done();
+        return fate;
+      }),
+    );
   }
 
   /** What became of the message as a whole, for traces. */
@@ -204,8 +219,8 @@ export class RouteWorker {
 
   /** The message as a whole cannot be delivered. */
   async #refuse(passage: Passage, error: BridgeError): Promise<boolean> {
-    const { begin } = passage;
-    const fates = begin && (await this.#sendTogether(begin, [{ to: undefined, result: error }], passage));
+    const { way } = passage;
+    const fates = way && (await this.#sendTogether(way, [{ to: undefined, result: error }], passage));
     const fate = fates?.[0] ?? (await this.#keepAsDeadLetter(passage, error));
     passage.trace?.end(this.#outcomeOf([fate]), error.code);
     return fate !== 'abandoned';
@@ -213,7 +228,7 @@ export class RouteWorker {
 
   /** In one transaction with the acceptance of the message; undefined when it has to go through the lanes. */
   async #sendTogether(
-    begin: Begin,
+    way: ShortWay,
     sends: readonly {
       /** Undefined: to none of them. */
       readonly to: number | undefined;
@@ -223,7 +238,7 @@ export class RouteWorker {
   ): Promise<Fate[] | undefined> {
     if ((passage.expires ?? Number.POSITIVE_INFINITY) <= performance.now())
       return sends.map(() => this.#expire());
-    const transaction = begin();
+    const transaction = way.begin();
     if (transaction === undefined) return undefined;
     const { echoes } = this.route;
     const deadLetters: BridgeError[] = [];
@@ -346,7 +361,8 @@ export class RouteWorker {
         });
         const less = lessThan(extent, message, refusal);
         if (less === extent) {
-          await delay(wait, undefined, { ref: false });
+          passage.way?.standAside();
+          if (!(await pause(wait, passage.way?.gone))) return 'abandoned';
           wait = Math.min(wait * 2, DEAD_LETTER_RETRY.max);
         }
         extent = less;

@@ -1,6 +1,6 @@
 import type { Delivery, Sink, Transaction } from '../connectors/connector.js';
 import { asBridgeError, type BridgeError } from '../errors.js';
-import type { Begin } from './route-worker.js';
+import type { ShortWay } from './short-way.js';
 
 /**
  * Acknowledgements in transactions after which a connection is worn. Classic keeps them all for as long as their subscription lives and looks
@@ -10,9 +10,15 @@ const WORN = 1_000;
 /** After which it is not even used until nothing happens to be on its way. */
 const WORN_OUT = 2_000;
 
+export interface TransactionsOptions {
+  /** Called when the broker does not answer: only the end of the connection undoes what is in doubt. */
+  readonly replaceConnection: () => void;
+  /** Called each time nothing waits for a message any more that cannot go anywhere. */
+  readonly onAside: () => void;
+}
+
 /** How one delivery goes. */
-export interface Way {
-  readonly begin: Begin;
+export interface Way extends ShortWay {
   /** True once it was accepted in the transaction in which it was sent. */
   readonly isSettled: boolean;
   /** To be called when nothing more happens for the delivery. */
@@ -26,19 +32,22 @@ export interface Way {
  * The short way is open again once these are settled, so that nothing is overtaken.
  */
 export class Transactions {
-  readonly #replaceConnection: () => void;
+  readonly #options: TransactionsOptions;
   #sink: Sink | undefined;
-  /** Messages in transactions without an answer. */
-  #open = 0;
+  /** Messages whose way has not ended. */
+  #underWay = 0;
   /** Messages that are still to come and to take the long way, and those that are on it. */
   #toLanes = 0;
   #onLanes = 0;
+  /** Messages that nothing waits for: see `ShortWay.standAside`. */
+  #aside = 0;
+  /** Given when the connection at hand is gone. */
+  #gone = new AbortController();
   /** Over the connection at hand. */
   #acknowledged = 0;
 
-  /** @param replaceConnection called when the broker does not answer: only the end of the connection undoes what is in doubt */
-  constructor(replaceConnection: () => void) {
-    this.#replaceConnection = replaceConnection;
+  constructor(options: TransactionsOptions) {
+    this.#options = options;
   }
 
   /** The sink of a fresh connection. */
@@ -47,8 +56,17 @@ export class Transactions {
     this.#acknowledged = 0;
   }
 
+  /** Its connection is gone: what stands aside comes again over the next one, before all others, and is refused as before. */
   lose(): void {
     this.#sink = undefined;
+    this.#toLanes = Math.max(this.#toLanes, this.#aside);
+    this.#gone.abort();
+    this.#gone = new AbortController();
+  }
+
+  /** Messages that wait without anything waiting for them. */
+  get aside(): number {
+    return this.#aside;
   }
 
   /** True while no more should be taken from the source: the short way opens when the long one is empty. */
@@ -69,7 +87,14 @@ export class Transactions {
   wayOf(delivery: Delivery): Way {
     let isSettled = false;
     let isOnLanes = false;
+    let isAside = false;
+    this.#underWay++;
+    const leaveLanes = () => {
+      if (isOnLanes) this.#onLanes--;
+      isOnLanes = false;
+    };
     return {
+      gone: this.#gone.signal,
       begin: () => {
         const transaction = this.#begin(delivery);
         isOnLanes = transaction === undefined;
@@ -86,8 +111,17 @@ export class Transactions {
       get isSettled() {
         return isSettled;
       },
+      standAside: () => {
+        if (isAside) return;
+        isAside = true;
+        this.#aside++;
+        leaveLanes();
+        this.#options.onAside();
+      },
       end: () => {
-        if (isOnLanes) this.#onLanes--;
+        leaveLanes();
+        this.#underWay--;
+        if (isAside) this.#aside--;
       },
     };
   }
@@ -103,17 +137,14 @@ export class Transactions {
   }
 
   async #commit(transaction: Transaction): Promise<void> {
-    this.#open++;
     try {
       await transaction.commit();
       this.#acknowledged++;
     } catch (cause) {
       const error = asBridgeError(cause, 'connection-lost');
-      if (error.code === 'send-timeout') this.#replaceConnection();
-      if (isRefusal(error)) this.#toLanes = Math.max(this.#toLanes, this.#open);
+      if (error.code === 'send-timeout') this.#options.replaceConnection();
+      if (isRefusal(error)) this.#toLanes = Math.max(this.#toLanes, this.#underWay);
       throw error;
-    } finally {
-      this.#open--;
     }
   }
 }
