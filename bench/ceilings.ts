@@ -1,22 +1,31 @@
 import { connectAmqp } from '../bridge/connectors/amqp/connect.js';
-import type { Connection, Sink } from '../bridge/connectors/connector.js';
+import type { Connection, Protocol, Sink, SourceSpec } from '../bridge/connectors/connector.js';
 import { connectMqtt } from '../bridge/connectors/mqtt/connect.js';
 import { connectStomp } from '../bridge/connectors/stomp/connect.js';
 import { endpointOf } from '../test/contract/brokers-under-test.js';
 import type { TestBroker } from '../test/support/brokers.js';
 import { uniqueName } from '../test/support/names.js';
-import { prepareSession, publish, ROOMS, topicOf } from './load.js';
+import { publish, ROOMS, topicOf } from './load.js';
 
 /** What the broker gives and takes when nothing stands between: no bridge on the same connectors can be faster. */
+
+/** How rooms are read: out of a durable MQTT session, or of a durable topic subscription over AMQP (which the bridge takes on Artemis). */
+export type SourceProtocol = Exclude<Protocol, 'stomp'>;
+
+const CONNECT = { mqtt: connectMqtt, amqp: connectAmqp, stomp: connectStomp };
 
 const LANES = 4;
 const WINDOW = 1_000;
 
 const forever = () => new AbortController().signal;
 
-/** Messages a second out of a durable MQTT session, each acknowledged as soon as it has come. */
-export async function sourceCeiling(broker: TestBroker, messages: number): Promise<number> {
-  const source = await openSource(broker, messages);
+/** Messages a second out of what the broker keeps for a reader, each acknowledged as soon as it has come. */
+export async function sourceCeiling(
+  broker: TestBroker,
+  from: SourceProtocol,
+  messages: number,
+): Promise<number> {
+  const source = await openSource(broker, from, messages);
   return rateOf(messages, source);
 }
 
@@ -36,10 +45,11 @@ export async function sinkCeiling(
  */
 export async function bothCeiling(
   broker: TestBroker,
+  from: SourceProtocol,
   via: 'stomp' | 'amqp',
   messages: number,
 ): Promise<number> {
-  const source = await openSource(broker, messages);
+  const source = await openSource(broker, from, messages);
   const sink = await openSink(broker, via, messages);
   return rateOf(messages, source, sink);
 }
@@ -60,27 +70,24 @@ async function rateOf(messages: number, ...ends: readonly End[]): Promise<number
   return Math.round(messages / seconds);
 }
 
-async function openSource(broker: TestBroker, messages: number): Promise<End> {
+async function openSource(broker: TestBroker, from: SourceProtocol, messages: number): Promise<End> {
   const id = uniqueName('ceiling');
-  const job = { broker, id, topicFilter: `${id}/+/messages`, queue: '', folder: '' };
-  await prepareSession(job, `${id}-source`);
-  await publish(job, { messages, topic: (room) => topicOf(job, room) });
-  const endpoint = { ...endpointOf(broker, 'mqtt'), clientId: `${id}-source`, cleanSession: false };
-  const connection = await connectMqtt(endpoint, forever());
-  const levels = [{ literal: id }, 'one' as const, { literal: 'messages' }];
+  const endpoint = { ...endpointOf(broker, from), clientId: `${id}-source`, cleanSession: false };
+  const away = await CONNECT[from](endpoint, forever());
+  await away.source(roomsOf(id, from), () => {});
+  await away.close();
+  await publish({ broker, id }, { messages, topic: (room) => topicOf({ id }, room) });
+  const connection = await CONNECT[from](endpoint, forever());
   let count = 0;
   let end: () => void = () => {};
   const done = new Promise<void>((resolve) => {
     end = resolve;
   });
-  const source = await connection.source(
-    { kind: 'mqtt', subscriptions: [{ pattern: { kind: 'mqtt', levels }, qos: 1 }] },
-    (delivery) => {
-      delivery.settle('accepted');
-      if (++count === messages) end();
-      else source.grant(1);
-    },
-  );
+  const source = await connection.source(roomsOf(id, from), (delivery) => {
+    delivery.settle('accepted');
+    if (++count === messages) end();
+    else source.grant(1);
+  });
   return {
     run: () => {
       source.grant(WINDOW);
@@ -90,12 +97,20 @@ async function openSource(broker: TestBroker, messages: number): Promise<End> {
   };
 }
 
+/** The rooms of `topicOf`. */
+function roomsOf(id: string, from: SourceProtocol): SourceSpec {
+  const levels = [{ literal: id }, 'one' as const, { literal: 'messages' }];
+  return from === 'mqtt'
+    ? { kind: 'mqtt', subscriptions: [{ pattern: { kind: 'mqtt', levels }, qos: 1 }] }
+    : { kind: 'topic', pattern: { kind: 'topic', levels }, durable: 'rooms', window: WINDOW };
+}
+
 async function openSink(broker: TestBroker, via: 'stomp' | 'amqp', messages: number): Promise<End> {
   const name = uniqueName('ceiling');
   const connections: Connection[] = [];
   for (let lane = 0; lane < LANES; lane++) {
     const endpoint = { ...endpointOf(broker, via), clientId: `${name}-${lane}` };
-    connections.push(await (via === 'stomp' ? connectStomp : connectAmqp)(endpoint, forever()));
+    connections.push(await CONNECT[via](endpoint, forever()));
   }
   const sinks = await Promise.all(
     connections.map((connection) => connection.sink({ sendTimeout: 60_000, window: WINDOW / LANES })),

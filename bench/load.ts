@@ -74,7 +74,7 @@ export async function load<Sender>(
 
 /** Publishes with QoS 1; see `load`. */
 export async function publish(
-  job: Job,
+  job: Pick<Job, 'broker' | 'id'>,
   { topic, ...amount }: LoadOptions & { readonly topic: (room: number) => string },
 ): Promise<void> {
   const clients = await Promise.all(

@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { flavourOf } from '../bridge/connectors/flavours/flavour.js';
 import { startArtemis, startClassic, type TestBroker } from '../test/support/brokers.js';
-import { bothCeiling, sinkCeiling, sourceCeiling } from './ceilings.js';
+import { bothCeiling, type SourceProtocol, sinkCeiling, sourceCeiling } from './ceilings.js';
 import { drawCharts } from './charts.js';
 import { type Ceiling, drainTable, latencyTable, liveTable, type Results, tooSlow } from './comparison.js';
 import { drain } from './drain.js';
@@ -181,9 +182,12 @@ async function attempt(what: string, measure: () => Promise<unknown>): Promise<v
 const partOf = (amount: number, { slowOn }: Pick<Peer, 'slowOn'>, { type }: TestBroker) =>
   slowOn?.includes(type) ? amount / SLOW_PART : amount;
 
+/** What the bridge reads rooms over unless a rule says otherwise. */
+const sourceOf = ({ type }: TestBroker): SourceProtocol => flavourOf(type).mqtt.readAsJms?.via ?? 'mqtt';
+
 async function warmUp(broker: TestBroker): Promise<void> {
   for (const via of ['stomp', 'amqp'] as const) await sinkCeiling(broker, via, WARM_UP);
-  await sourceCeiling(broker, WARM_UP);
+  await sourceCeiling(broker, sourceOf(broker), WARM_UP);
 }
 
 async function measureCeilings(broker: TestBroker, label: string, round: string): Promise<void> {
@@ -192,11 +196,12 @@ async function measureCeilings(broker: TestBroker, label: string, round: string)
     attempt(`${round}, ${what}`, async () =>
       results.ceilings.push({ broker: label, what, perSecond: await figure() }),
     );
-  await measure('MQTT source alone', () => sourceCeiling(broker, amount));
+  const source = sourceOf(broker);
+  await measure('source alone', () => sourceCeiling(broker, source, amount));
   await measure('STOMP sink alone', () => sinkCeiling(broker, 'stomp', amount));
   await measure('AMQP sink alone', () => sinkCeiling(broker, 'amqp', amount));
-  await measure('MQTT source and STOMP sink at once', () => bothCeiling(broker, 'stomp', amount));
-  await measure('MQTT source and AMQP sink at once', () => bothCeiling(broker, 'amqp', amount));
+  await measure('source and STOMP sink at once', () => bothCeiling(broker, source, 'stomp', amount));
+  await measure('source and AMQP sink at once', () => bothCeiling(broker, source, 'amqp', amount));
 }
 
 async function measureDrains(broker: TestBroker, label: string, round: string): Promise<void> {
