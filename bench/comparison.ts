@@ -87,7 +87,7 @@ export function drainTable({ drains, ceilings }: Results): Rows {
       `limit: ${what}`,
       '',
       spread(limitOf(broker, what)),
-      ...Array.from({ length: 8 }, () => ''),
+      ...Array.from({ length: 10 }, () => ''),
     ]),
   );
   return [
@@ -99,6 +99,8 @@ export function drainTable({ drains, ceilings }: Results): Rows {
       '× Camel',
       'of the lower limit',
       'of both at once',
+      'second half, msg/s',
+      'CPU s/100,000 there',
       'peak RSS MiB',
       'CPU s/100,000',
       'lost',
@@ -122,6 +124,8 @@ export function drainTable({ drains, ceilings }: Results): Rows {
         ratio(speed, speedOf(drains, broker, isCamel)),
         ratio(speed, lower),
         ratio(speed, both),
+        spread(rounds.map(({ warm }) => warm.perSecond)),
+        spread(rounds.map(({ warm }) => warm.cpuPer100k)),
         spread(rounds.map(({ peakRssMiB }) => peakRssMiB)),
         spread(rounds.map(({ cpuPer100k }) => cpuPer100k)),
         ...account(rounds),
