@@ -110,6 +110,7 @@ export function drainTable({ drains, ceilings }: Results): Rows {
     ...limits,
     ...grouped(drains).map(({ first: { broker, peer, messages }, rounds }) => {
       const speed = median(rounds.map(({ perSecond }) => perSecond));
+      const isOurs = peer.startsWith('activemq-bridge');
       const sink = peer.endsWith('stomp') ? 'STOMP' : 'AMQP';
       const lower = Math.min(
         median(limitOf(broker, 'source alone')),
@@ -122,8 +123,9 @@ export function drainTable({ drains, ceilings }: Results): Rows {
         String(messages),
         spread(rounds.map(({ perSecond }) => perSecond)),
         ratio(speed, speedOf(drains, broker, isCamel)),
-        ratio(speed, lower),
-        ratio(speed, both),
+        // The limits are those of this bridge's connectors, and of what it reads rooms over.
+        isOurs ? ratio(speed, lower) : '–',
+        isOurs ? ratio(speed, both) : '–',
         spread(rounds.map(({ warm }) => warm.perSecond)),
         spread(rounds.map(({ warm }) => warm.cpuPer100k)),
         spread(rounds.map(({ peakRssMiB }) => peakRssMiB)),

@@ -1,16 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TestBroker } from '../test/support/brokers.js';
 import { whileRunning, withJob } from './job.js';
-import {
-  type Cost,
-  costSince,
-  type Measured,
-  publish,
-  startMeter,
-  topicOf,
-  type Usage,
-  usageOf,
-} from './load.js';
+import { type Cost, type Measured, publish, startMeter, topicOf, type Usage, usageOf } from './load.js';
 import type { Peer, RunningPeer } from './peers/peer.js';
 
 /** Milliseconds after which a drain counts as stuck. */
@@ -72,32 +63,29 @@ async function whileDraining(
   const end = performance.now() + LIMIT;
   let first: Look | undefined;
   let half: Look | undefined;
-  let last = { at: performance.now(), count: 0 };
+  let last: Look = { at: performance.now(), count: 0, usage: await usageOf(pid) };
   while (performance.now() < end) {
     const count = await moved();
     const now = performance.now();
-    if (count > 0) first ??= { at: now, count, usage: await usageOf(pid) };
-    if (count >= messages / 2) half ??= { at: now, count, usage: await usageOf(pid) };
-    if (count > last.count) last = { at: now, count };
+    if (count > last.count) {
+      last = { at: now, count, usage: await usageOf(pid) };
+      first ??= last;
+      if (count >= messages / 2) half ??= last;
+    }
     const isOver = count >= messages || now - last.at > STANDSTILL;
     if (first !== undefined && isOver) {
-      const whole = await paceSince(first, last, pid);
-      const { perSecond, cpuPer100k } = await paceSince(half ?? first, last, pid);
-      return { ...whole, warm: { perSecond, cpuPer100k } };
+      return { ...pace(first, last), peakRssMiB: last.usage.peakRssMiB, warm: pace(half ?? last, last) };
     }
     await delay(LOOK);
   }
   throw new Error(`only ${last.count} of ${messages} messages were moved within ${LIMIT} ms`);
 }
 
-async function paceSince(
-  { at, count, usage }: Look,
-  last: Pick<Look, 'at' | 'count'>,
-  pid: number,
-): Promise<Cost & { perSecond: number }> {
-  const done = last.count - count;
+/** From one look to another; not a number where nothing was moved between them. */
+function pace(from: Look, to: Look): Pace {
+  const messages = to.count - from.count;
   return {
-    perSecond: Math.round((done * 1_000) / (last.at - at)),
-    ...(await costSince(usage, pid, done)),
+    perSecond: Math.round((messages * 1_000) / (to.at - from.at)),
+    cpuPer100k: ((to.usage.cpuSeconds - from.usage.cpuSeconds) / messages) * 100_000,
   };
 }

@@ -98,7 +98,7 @@ export class Flow {
   #stopped: Promise<void> | undefined;
   #drained: (() => void) | undefined;
   #toldOfUnmatched = false;
-  /** Deliveries that the broker calls repeated at most because a connection was renewed: nobody has seen them before. */
+  /** Deliveries that the broker calls repeated at most because a connection was renewed: nobody has seen them before, but what stood aside. */
   #sentAheadBefore = 0;
 
   constructor(options: FlowOptions) {

@@ -28,6 +28,11 @@ export class RecentKeys {
     }
   }
 
+  /** True while another message with this key is on its way. */
+  isBeingDone(key: string): boolean {
+    return this.#inFlight.has(key);
+  }
+
   #remember(key: string): void {
     this.#done.add(key);
     if (this.#done.size <= MOST_KEYS) return;

@@ -154,6 +154,7 @@ export class RouteWorker {
 
   async #sendOnce(key: string, sends: readonly PlannedSend[], passage: Passage): Promise<boolean> {
     let end: 'sent' | 'expired' | 'abandoned' = 'abandoned';
+    if (this.#recent.isBeingDone(key)) passage.way?.standAside();
     const result = await this.#recent.once(key, async () => {
       end = await this.#sendAll(sends, passage);
       // What expired has not been sent: the next one with this key has to be.
@@ -198,15 +199,8 @@ export class RouteWorker {
   }
 
   async #sendEach(sends: readonly PlannedSend[], passage: Passage): Promise<Fate[]> {
-    const shares = passage.way && shareOut(passage.way, sends.length);
-    return Promise.all(
-      sends.map(async (send, index) => {
-        const share = shares?.[index];
-        const fate = await this.#sendOne(send, { ...passage, way: share });
-        share?.done();
-        return fate;
-      }),
-    );
+    const ways = passage.way && shareOut(passage.way, sends.length);
+    return Promise.all(sends.map((send, index) => this.#sendOne(send, { ...passage, way: ways?.[index] })));
   }
 
   /** What became of the message as a whole, for traces. */
@@ -238,6 +232,8 @@ export class RouteWorker {
   ): Promise<Fate[] | undefined> {
     if ((passage.expires ?? Number.POSITIVE_INFINITY) <= performance.now())
       return sends.map(() => this.#expire());
+    // It was kept waiting meanwhile, for its turn or for another message.
+    if (way.gone.aborted) return ['abandoned'];
     const transaction = way.begin();
     if (transaction === undefined) return undefined;
     const { echoes } = this.route;
@@ -362,7 +358,10 @@ export class RouteWorker {
         const less = lessThan(extent, message, refusal);
         if (less === extent) {
           passage.way?.standAside();
-          if (!(await pause(wait, passage.way?.gone))) return 'abandoned';
+          if (!(await pause(wait, passage.way?.gone))) {
+            this.record.refusal = undefined;
+            return 'abandoned';
+          }
           wait = Math.min(wait * 2, DEAD_LETTER_RETRY.max);
         }
         extent = less;

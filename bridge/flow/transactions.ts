@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Delivery, Sink, Transaction } from '../connectors/connector.js';
 import { asBridgeError, type BridgeError } from '../errors.js';
 import type { ShortWay } from './short-way.js';
@@ -42,7 +43,7 @@ export class Transactions {
   /** Messages that nothing waits for: see `ShortWay.standAside`. */
   #aside = 0;
   /** Given when the connection at hand is gone. */
-  #gone = new AbortController();
+  #gone = newGone();
   /** Over the connection at hand. */
   #acknowledged = 0;
 
@@ -56,12 +57,12 @@ export class Transactions {
     this.#acknowledged = 0;
   }
 
-  /** Its connection is gone: what stands aside comes again over the next one, before all others, and is refused as before. */
+  /** Its connection is gone: what stands aside comes again over the next one, as a rule before all others, and may be refused as before. */
   lose(): void {
     this.#sink = undefined;
     this.#toLanes = Math.max(this.#toLanes, this.#aside);
     this.#gone.abort();
-    this.#gone = new AbortController();
+    this.#gone = newGone();
   }
 
   /** Messages that wait without anything waiting for them. */
@@ -96,6 +97,8 @@ export class Transactions {
     return {
       gone: this.#gone.signal,
       begin: () => {
+        if (isAside) this.#aside--;
+        isAside = false;
         const transaction = this.#begin(delivery);
         isOnLanes = transaction === undefined;
         return (
@@ -147,6 +150,13 @@ export class Transactions {
       throw error;
     }
   }
+}
+
+/** As many may listen as stand aside, which the flow bounds. */
+function newGone(): AbortController {
+  const gone = new AbortController();
+  setMaxListeners(0, gone.signal);
+  return gone;
 }
 
 function isRefusal({ fromBroker, code }: BridgeError): boolean {

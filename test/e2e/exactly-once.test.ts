@@ -33,7 +33,7 @@ describe('queue to queue on one Classic over STOMP', () => {
     await broker.stop();
   });
 
-  const mapping = (id: string, to: string, deadLetter = `${id}.dead`) => `version: 1
+  const mapping = (id: string, to: string, { deadLetter = `${id}.dead`, more = '' } = {}) => `version: 1
 brokers:
   mq:
     type: activemq
@@ -42,7 +42,7 @@ brokers:
     password: \${ACTIVEMQ_PASSWORD}
     clientId: ${id}
 routes:
-  move: { from: { queue: ${id}, via: stomp }, to: ${to}, deadLetter: ${deadLetter} }
+  move: { from: { queue: ${id}, via: stomp }, to: ${to}, deadLetter: ${deadLetter}${more} }
 `;
   const status = () => bridge?.status().routes[0];
   const source = () => bridge?.status().connections.find(({ name }) => name.startsWith('move from'));
@@ -137,29 +137,35 @@ routes:
     expect(status()).toMatchObject({ deadLettered: refused });
   });
 
-  it('goes on with all others while the broker refuses messages and their dead letters, and keeps these', async () => {
-    const id = uniqueName('test.once');
-    // More than one connection acknowledges before it is renewed.
-    const count = 2_500;
-    const refused = [500, 501];
-    await fill(id, count, (n) => ({ area: refused.includes(n) ? 'forbidden' : 'test' }));
-    bridge = await startBridgeOn(
-      mapping(id, `{ queue: "{body.area}.once.${id}" }`, `forbidden.${id}`),
-      broker,
-    );
-    const others = count - refused.length;
-    const account = await accountFor(broker, `test.once.${id}`, { rooms: ROOMS, count: others });
-    expect({ ...account, arrived: account.arrived.size }).toEqual({
-      arrived: others,
-      duplicates: 0,
-      reordered: 0,
-    });
-    await eventually(() => status()?.inFlight === refused.length && status()?.reason);
-    expect(status()).toMatchObject({ state: 'waiting', delivered: others, deadLettered: 0 });
-    await bridge.end();
-    const kept = await accountFor(broker, id, { rooms: ROOMS, count: refused.length });
-    expect([...kept.arrived]).toEqual(refused);
-  });
+  it.each([
+    ['', ''],
+    [', of which one is a duplicate of the other', ', dedupe: "{body.key}"'],
+  ])(
+    'goes on while the broker refuses two messages and their dead letters%s, and keeps these',
+    async (_, more) => {
+      const id = uniqueName('test.once');
+      // More than the connection after the refusal acknowledges before it has to be renewed.
+      const count = 4_000;
+      const refused = [500, 501];
+      await fill(id, count, (n) =>
+        refused.includes(n) ? { area: 'forbidden', key: 'the same' } : { area: 'test', key: String(n) },
+      );
+      const to = `{ queue: "{body.area}.once.${id}" }`;
+      bridge = await startBridgeOn(mapping(id, to, { deadLetter: `forbidden.${id}`, more }), broker);
+      const others = count - refused.length;
+      const account = await accountFor(broker, `test.once.${id}`, { rooms: ROOMS, count: others });
+      expect({ ...account, arrived: account.arrived.size }).toEqual({
+        arrived: others,
+        duplicates: 0,
+        reordered: 0,
+      });
+      await eventually(() => status()?.inFlight === refused.length && status()?.reason);
+      expect(status()).toMatchObject({ state: 'waiting', delivered: others, deadLettered: 0 });
+      await bridge.end();
+      const kept = await accountFor(broker, id, { rooms: ROOMS, count: refused.length });
+      expect([...kept.arrived]).toEqual(refused);
+    },
+  );
 
   it('keeps as a dead letter, in the transaction, what cannot be mapped', async () => {
     const id = uniqueName('test.once');

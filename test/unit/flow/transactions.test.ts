@@ -44,10 +44,11 @@ describe('transactions of a source', () => {
     bad.end();
     aside.end();
     transactions.open(sinkOf());
-    expect([isShort(transactions.wayOf(delivery)), isShort(transactions.wayOf(delivery))]).toEqual([
-      false,
-      false,
-    ]);
+    for (const takesShortWay of [false, false, true]) {
+      const again = transactions.wayOf(delivery);
+      expect(isShort(again)).toBe(takesShortWay);
+      again.end();
+    }
   });
 
   it('wait for a message on the lanes, and not for one that stands aside', async () => {
@@ -83,5 +84,17 @@ describe('transactions of a source', () => {
     expect(isShort(again)).toBe(false);
     again.end();
     expect(isShort(transactions.wayOf(delivery))).toBe(true);
+  });
+
+  it('wait again for what stood aside and gets on', () => {
+    const { transactions } = opened();
+    const way = transactions.wayOf(delivery);
+    way.standAside();
+    expect(transactions.aside).toBe(1);
+    expect(isShort(way)).toBe(true);
+    expect(transactions.aside).toBe(0);
+    way.standAside();
+    way.end();
+    expect(transactions.aside).toBe(0);
   });
 });
