@@ -161,25 +161,11 @@ const neverAck: Fault = async (run) => {
   return 0;
 };
 
-/** Messages that the lanes may be told of between two looks while each has one on its way; more are a refused transaction. */
-const ONE_EACH = 4;
-
-/**
- * Nobody reads yet, and so there is no room in the end: until the bridge has tried again more often than that, and then so many messages
- * one at a time. When room comes back in the middle of a transaction of which the broker has refused a part, it takes the rest, and the
- * order is broken: docs/operations.md says so.
- */
+/** Nobody reads yet, and so there is no room in the end: until the bridge has tried again more often than that. */
 const fullUntil =
-  (retries: number, alone = 0): Fault =>
+  (retries: number): Fault =>
   async (run) => {
-    let known = 0;
-    let oneAtATime = 0;
-    await eventually(async () => {
-      const retried = (await run.health()).routes[0]?.retried ?? 0;
-      oneAtATime = retried - known > ONE_EACH ? 0 : oneAtATime + retried - known;
-      known = retried;
-      return retried > retries && oneAtATime >= alone;
-    }, UNTIL_FULL);
+    await eventually(async () => ((await run.health()).routes[0]?.retried ?? 0) > retries, UNTIL_FULL);
     const { delivered } = (await run.health()).routes[0] ?? {};
     if ((delivered ?? 0) >= run.count) throw new Error('there was room for everything');
     return Number.POSITIVE_INFINITY;
@@ -308,7 +294,7 @@ export const FAULTS = {
   'the source is cut off between confirm and acknowledgement': timesOver(3, cutBeforeAck),
   'a consumer never acknowledges': neverAck,
   // Each wait is longer than the one before: twenty tries are enough to see that it goes on trying.
-  'the destination is full': fullUntil(20, 8),
+  'the destination is full': fullUntil(20),
   // No answer is all that it says.
   'the destination is full and blocks': fullUntil(0),
   'the password changes': changePassword,

@@ -6,6 +6,8 @@ import { Run, type RunOptions } from './run.js';
 
 export interface Case extends Omit<RunOptions, 'seed'> {
   readonly fault: FaultName;
+  /** Messages that the broker itself may put out of order, at most: those that were on their way when it called its queue full. */
+  readonly mixedUp?: number;
 }
 
 const LIMIT = 300_000;
@@ -21,12 +23,13 @@ export function describeFaults(name: string, start: () => Promise<TestBroker>, c
 
     // Not `$fault`: of that vitest shows 40 characters.
     const named = cases.map((one) => [`${one.fault}, ${one.direction}`, one] as const);
-    it.each(named)('%s', { timeout: LIMIT }, async (_name, { fault, ...options }) => {
+    it.each(named)('%s', { timeout: LIMIT }, async (_name, { fault, mixedUp = 0, ...options }) => {
       const run = await Run.start(broker, { ...options, seed: seedOfRun() });
       try {
         const twice = await FAULTS[fault](run);
         const { lost, reordered, unexpected, duplicates } = await run.account();
-        expect({ lost, reordered, unexpected }).toEqual({ lost: 0, reordered: 0, unexpected: 0 });
+        expect({ lost, unexpected }).toEqual({ lost: 0, unexpected: 0 });
+        expect(reordered).toBeLessThanOrEqual(mixedUp);
         expect(duplicates).toBeLessThanOrEqual(twice);
       } finally {
         await run.end();
