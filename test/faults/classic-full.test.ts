@@ -3,8 +3,8 @@ import { startClassic } from '../support/brokers.js';
 import { describeFaults } from './table.js';
 
 /**
- * Messages of one room were out of order in one run of some ten (6.1.8), with nothing sent twice: Classic may refuse a message for want of
- * room and take the next one that was on its way with it. docs/operations.md, In order, makes this exception; `inFlight` is 200 here.
+ * Messages of one room were out of order in one run of some ten (6.1.8), with nothing sent twice: Classic refuses a message for want of
+ * room and confirms a later one of its room that was on its way with it. docs/operations.md, In order, makes this exception; `inFlight` is 200 here.
  */
 const MIXED_UP = 200;
 
