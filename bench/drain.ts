@@ -1,7 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TestBroker } from '../test/support/brokers.js';
 import { whileRunning, withJob } from './job.js';
-import { type Cost, type Measured, publish, startMeter, topicOf, type Usage, usageOf } from './load.js';
+import {
+  type Cost,
+  costOf,
+  type Measured,
+  publish,
+  startMeter,
+  topicOf,
+  type Usage,
+  usageOf,
+} from './load.js';
 import type { Peer, RunningPeer } from './peers/peer.js';
 
 /** Milliseconds after which a drain counts as stuck. */
@@ -74,7 +83,8 @@ async function whileDraining(
     }
     const isOver = count >= messages || now - last.at > STANDSTILL;
     if (first !== undefined && isOver) {
-      return { ...pace(first, last), peakRssMiB: last.usage.peakRssMiB, warm: pace(half ?? last, last) };
+      const { perSecond, cpuPer100k } = paceOf(half ?? last, last);
+      return { ...paceOf(first, last), warm: { perSecond, cpuPer100k } };
     }
     await delay(LOOK);
   }
@@ -82,10 +92,10 @@ async function whileDraining(
 }
 
 /** From one look to another; not a number where nothing was moved between them. */
-function pace(from: Look, to: Look): Pace {
+function paceOf(from: Look, to: Look): Pace & Cost {
   const messages = to.count - from.count;
   return {
     perSecond: Math.round((messages * 1_000) / (to.at - from.at)),
-    cpuPer100k: ((to.usage.cpuSeconds - from.usage.cpuSeconds) / messages) * 100_000,
+    ...costOf(from.usage, to.usage, messages),
   };
 }

@@ -10,7 +10,7 @@ import { brokerEnvironment } from '../test/support/bridge.js';
 import { freePort, startClassic, startMosquitto, type TestBroker } from '../test/support/brokers.js';
 import { eventually } from '../test/support/eventually.js';
 import { CommandLine } from '../test/support/up.js';
-import { costSince, SENDERS, usageOf } from './load.js';
+import { costOf, SENDERS, usageOf } from './load.js';
 import { machine, printTable } from './report.js';
 
 /**
@@ -136,7 +136,7 @@ async function measure(front: TestBroker, classic: TestBroker, load: Load): Prom
     await publish(clients, id, load);
     await eventually(() => delivered() >= warmUp.messages + load.messages, 240_000);
     const seconds = (performance.now() - began) / 1_000;
-    const { cpuPer100k, peakRssMiB } = await costSince(before, pid, load.messages);
+    const { cpuPer100k, peakRssMiB } = costOf(before, await usageOf(pid), load.messages);
     return { perSecond: load.messages / seconds, microseconds: cpuPer100k * 10, peakRssMiB };
   } finally {
     await Promise.all(clients.map((client) => client.endAsync()));

@@ -2,7 +2,7 @@ import type { TestBroker } from '../test/support/brokers.js';
 import { whileRunning, withJob } from './job.js';
 import {
   type Cost,
-  costSince,
+  costOf,
   type Expected,
   type LoadOptions,
   type Measured,
@@ -73,7 +73,7 @@ export function live(
       const before = await usageOf(pid);
       await load(job, measuredOf(amount), peer.topic);
       const result = resultOf({ broker: label, peer: peer.name }, amount, await reader.measured);
-      return { ...result, cost: await costSince(before, pid, amount.messages) };
+      return { ...result, cost: costOf(before, await usageOf(pid), amount.messages) };
     });
   });
 }

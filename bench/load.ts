@@ -199,8 +199,7 @@ export interface Cost {
   readonly cpuPer100k: number;
 }
 
-/** Of the process since then, over so many messages. */
-export async function costSince(before: Usage, pid: number, messages: number): Promise<Cost> {
-  const { peakRssMiB, cpuSeconds } = await usageOf(pid);
+/** Between two looks at a process, over so many messages; not a number without any. */
+export function costOf(before: Usage, { peakRssMiB, cpuSeconds }: Usage, messages: number): Cost {
   return { peakRssMiB, cpuPer100k: ((cpuSeconds - before.cpuSeconds) / messages) * 100_000 };
 }

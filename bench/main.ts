@@ -28,7 +28,7 @@ const BROKERS = ['classic', 'artemis', 'classic-nagle'];
 /**
  * `npm run bench`: this bridge and its peers in turns on the same brokers, as they move QoS 1 messages of 200 bytes in 100 rooms into one
  * JMS queue: a backlog (drain), what is published meanwhile (live), and at a fixed rate (latency); and live from the queue to MQTT. Every
- * message is counted and each room's order checked. Prints tables and a line of JSON; a run of all parts and peers also writes
+ * message is counted and each room's order checked; live, each program is warm before it is measured. Prints tables and a line of JSON; a run of all parts and peers also writes
  * bench/results.json and pictures in bench/charts.
  *
  * `--rounds N`, `--messages N` (five times as many wait in a backlog), `--parts drain,live,latency,to-mqtt`,
